@@ -1,0 +1,1 @@
+"""The command aiops and the local stack."""

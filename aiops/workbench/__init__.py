@@ -1,0 +1,1 @@
+"""aiops try: the pure functions, JSON Lines in and out."""

@@ -1,0 +1,1 @@
+"""The contract between services: topics, events, rows, settings, errors and migrations."""

@@ -1,0 +1,1 @@
+"""Faust agents and what they compute."""

@@ -1,0 +1,1 @@
+"""One agent per stream: batch, decode, domain, store, ack."""

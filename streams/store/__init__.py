@@ -1,0 +1,1 @@
+"""What the agents write to Postgres."""
