@@ -1,0 +1,241 @@
+"""The chunk format: log lines as compressed columns.
+
+A piece holds the lines of a run of offsets of one partition. Its bytes are a function of the lines
+alone: MessagePack of the columns below, compressed by zstd with a fixed level. Repeated values
+(services, hosts, severities, shapes) are dictionary-coded, offsets and times are differences, and a
+record's raw text is kept as a prefix where it ends with the body.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final, Generic, TypeVar
+
+import msgspec
+import zstandard
+
+from schemas.events import LogEvent
+from schemas.ids import CHUNK_RECORDS, RecordId
+
+FORMAT_VERSION: Final = 1
+ZSTD_LEVEL: Final = 3
+# An open chunk lies in pieces on these grids, coarsest first; the rest is its tail.
+PIECE_GRIDS: Final = (CHUNK_RECORDS, 256, 16)
+MAX_PIECE_BYTES: Final = 1 << 31
+
+_MAX_BYTE_CODES: Final = 256
+_RAW_ABSENT, _RAW_PREFIX, _RAW_WHOLE, _RAW_BASE64 = range(4)
+
+_T = TypeVar("_T")
+
+
+class RawText(msgspec.Struct, frozen=True, array_like=True):
+    """A record's original value: text, or base64 where the bytes are not valid UTF-8."""
+
+    text: str
+    is_base64: bool = False
+
+
+class StoredLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One event with its place, as it lies in a chunk.
+
+    `raw` belongs to the record and stands at its first event (index 0) only; `headline` is None
+    where the default form applies.
+    """
+
+    offset: int
+    index: int
+    record_ms: int
+    event: LogEvent
+    shape_id: int
+    headline: str | None = None
+    raw: RawText | None = None
+
+    def record_id(self, topic: str, partition: int) -> RecordId:
+        """Return the coordinates of this line."""
+        return RecordId(topic, partition, self.offset, self.index)
+
+
+class _Coded(msgspec.Struct, Generic[_T], array_like=True):
+    """A dictionary-coded column: the distinct values in order of appearance, and their numbers."""
+
+    values: list[_T]
+    codes: bytes | list[int]
+
+
+class _Packed(msgspec.Struct, array_like=True):
+    version: int
+    offset_steps: list[int]
+    record_ms_steps: list[int]
+    event_ns_steps: list[int]
+    severity_numbers: bytes
+    severity_texts: _Coded[str | None]
+    services: _Coded[str | None]
+    hosts: _Coded[str | None]
+    shape_ids: _Coded[int]
+    raw_forms: bytes
+    texts: list[str]  # body, raw, body, raw ...: neighbours compress best
+    attributes: list[dict[str, Any] | None]
+    # sparse: (line number, value)
+    traces: list[tuple[int, str | None, str | None]]
+    headlines: list[tuple[int, str]]
+
+
+_PACKER: Final = msgspec.msgpack.Encoder()
+_UNPACKER: Final = msgspec.msgpack.Decoder(_Packed)
+
+
+def pack_lines(lines: Sequence[StoredLine]) -> bytes:
+    """Return the bytes of a piece; `lines` are in order of offset and index.
+
+    The same lines always give the same bytes.
+    """
+    events = [line.event for line in lines]
+    raws = [_pack_raw(line.raw, line.event.body) for line in lines]
+    packed = _Packed(
+        version=FORMAT_VERSION,
+        offset_steps=_steps([line.offset for line in lines]),
+        record_ms_steps=_steps([line.record_ms for line in lines]),
+        event_ns_steps=_steps([event.timestamp_ns for event in events]),
+        severity_numbers=bytes([event.severity_number for event in events]),
+        severity_texts=_code([event.severity_text for event in events]),
+        services=_code([event.service for event in events]),
+        hosts=_code([event.host for event in events]),
+        shape_ids=_code([line.shape_id for line in lines]),
+        raw_forms=bytes([form for form, _ in raws]),
+        texts=[
+            text for event, (_, raw) in zip(events, raws, strict=True) for text in (event.body, raw)
+        ],
+        attributes=[event.attributes or None for event in events],
+        traces=[
+            (number, event.trace_id, event.span_id)
+            for number, event in enumerate(events)
+            if event.trace_id or event.span_id
+        ],
+        headlines=[
+            (number, line.headline)
+            for number, line in enumerate(lines)
+            if line.headline is not None
+        ],
+    )
+    # A compressor is cheap and not safe to share between threads.
+    return zstandard.ZstdCompressor(level=ZSTD_LEVEL).compress(_PACKER.encode(packed))
+
+
+def unpack_lines(payload: bytes) -> list[StoredLine]:
+    """Return the lines of a piece, in order.
+
+    Raises:
+        ValueError: the bytes are no piece of this format version.
+    """
+    try:
+        plain = zstandard.ZstdDecompressor().decompress(payload, max_output_size=MAX_PIECE_BYTES)
+        packed = _UNPACKER.decode(plain)
+    except (zstandard.ZstdError, msgspec.MsgspecError) as exc:
+        raise ValueError("not a chunk piece") from exc
+    if packed.version != FORMAT_VERSION:
+        raise ValueError(f"chunk format {packed.version}, this program reads {FORMAT_VERSION}")
+    return list(_lines(packed))
+
+
+def _lines(packed: _Packed) -> Iterator[StoredLine]:
+    traces = {number: (trace, span) for number, trace, span in packed.traces}
+    headlines = dict(packed.headlines)
+    columns = zip(
+        _sums(packed.offset_steps),
+        _sums(packed.record_ms_steps),
+        _sums(packed.event_ns_steps),
+        packed.severity_numbers,
+        _decode(packed.severity_texts),
+        _decode(packed.services),
+        _decode(packed.hosts),
+        _decode(packed.shape_ids),
+        packed.raw_forms,
+        packed.texts[::2],
+        packed.texts[1::2],
+        packed.attributes,
+        strict=True,
+    )
+    previous_offset, index = -1, 0
+    for number, column in enumerate(columns):
+        offset, ms, ns, severity, text, service, host, shape, form, body, raw, attributes = column
+        index = index + 1 if offset == previous_offset else 0
+        previous_offset = offset
+        trace_id, span_id = traces.get(number, (None, None))
+        yield StoredLine(
+            offset=offset,
+            index=index,
+            record_ms=ms,
+            event=LogEvent(
+                timestamp_ns=ns,
+                body=body,
+                severity_number=severity,
+                severity_text=text,
+                service=service,
+                host=host,
+                attributes=attributes or {},
+                trace_id=trace_id,
+                span_id=span_id,
+            ),
+            shape_id=shape,
+            headline=headlines.get(number),
+            raw=_unpack_raw(form, raw, body),
+        )
+
+
+def _pack_raw(raw: RawText | None, body: str) -> tuple[int, str]:
+    if raw is None:
+        return _RAW_ABSENT, ""
+    if raw.is_base64:
+        return _RAW_BASE64, raw.text
+    if raw.text.endswith(body):
+        return _RAW_PREFIX, raw.text[: len(raw.text) - len(body)]
+    return _RAW_WHOLE, raw.text
+
+
+def _unpack_raw(form: int, text: str, body: str) -> RawText | None:
+    if form == _RAW_ABSENT:
+        return None
+    if form == _RAW_PREFIX:
+        return RawText(text + body)
+    return RawText(text, is_base64=form == _RAW_BASE64)
+
+
+def _steps(values: Sequence[int]) -> list[int]:
+    """Return each value minus the one before it; the first stays."""
+    return [value - before for value, before in zip(values, [0, *values[:-1]], strict=True)]
+
+
+def _sums(steps: Iterable[int]) -> Iterator[int]:
+    total = 0
+    for step in steps:
+        total += step
+        yield total
+
+
+def _code(column: Sequence[_T]) -> _Coded[_T]:
+    numbers: dict[_T, int] = {}
+    codes = [numbers.setdefault(value, len(numbers)) for value in column]
+    return _Coded(list(numbers), bytes(codes) if len(numbers) <= _MAX_BYTE_CODES else codes)
+
+
+def _decode(column: _Coded[_T]) -> Iterator[_T]:
+    values = column.values
+    return (values[code] for code in column.codes)
+
+
+def piece_bounds(chunk_start: int, next_offset: int) -> list[tuple[int, int]]:
+    """Return the [first, end) offsets of the pieces that cover a chunk up to `next_offset`.
+
+    The pieces depend on `next_offset` alone, so an open chunk lies the same way however its
+    records arrived: full pieces on the grids of 256 and 16 offsets, then the tail; one piece once
+    the chunk is full.
+    """
+    end = min(next_offset, chunk_start + CHUNK_RECORDS)
+    bounds = []
+    position = chunk_start
+    for grid in PIECE_GRIDS:
+        while end - position >= grid:
+            bounds.append((position, position + grid))
+            position += grid
+    if position < end:
+        bounds.append((position, end))
+    return bounds

@@ -1,0 +1,88 @@
+"""Settings: `AIOPS_...` variables, read once in the entry points and passed down."""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+from schemas.errors import ConfigError
+
+PREFIX: Final = "AIOPS_"
+# Read elsewhere by set-up and tests, so not unknown: they never reach a service.
+OTHER_NAMES: Final = frozenset(
+    {"AIOPS_MAVEN_REPOSITORY", "AIOPS_TEST_KAFKA", "AIOPS_TEST_POSTGRES"}
+)
+
+Positive = Annotated[int, Meta(ge=1)]
+Port = Annotated[int, Meta(ge=0, le=65_535)]
+PositiveSeconds = Annotated[float, Meta(gt=0)]
+Ratio = Annotated[float, Meta(ge=0, le=1)]
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Every setting with its default; the variable is `AIOPS_` and the name in capitals.
+
+    Sizes and times carry their unit in the name. `docs/settings.md` has a row for each.
+    """
+
+    kafka_bootstrap: str = "127.0.0.1:9092"
+    postgres_dsn: str = "postgresql://aiops@127.0.0.1:5432/aiops"
+    group_prefix: str = "aiops"
+    log_topics: str = "logs.raw"
+    worker_slot: str = "0"
+    worker_processes: Positive = 1
+
+    window_s: Positive = 300
+    allowed_lateness_s: Positive = 60
+    baseline_windows: Positive = 20
+    finalize_interval_s: PositiveSeconds = 1.0
+    max_shapes_per_service: Positive = 10_000
+
+    batch_records: Positive = 5_000
+    fetch_min_bytes: Positive = 65_536
+    fetch_max_wait_ms: Positive = 250
+    fetch_partition_bytes: Positive = 131_072
+    dead_letter_max_ratio: Ratio = 0.5
+    dead_letter_max_run: Positive = 1_000
+
+    api_host: str = "127.0.0.1"
+    api_port: Port = 8080
+    api_signing_key: str = ""
+    submit_timeout_s: PositiveSeconds = 5.0
+
+    metrics_host: str = "127.0.0.1"
+    metrics_port: Port = 0
+    log_level: str = "INFO"
+
+
+def load_settings(environ: Mapping[str, str]) -> Settings:
+    """Return the settings in `environ`, defaults for the rest.
+
+    Raises:
+        ConfigError: an unknown `AIOPS_` name or a value that does not fit; it names the setting.
+    """
+    known = {PREFIX + field.name.upper(): field.name for field in msgspec.structs.fields(Settings)}
+    given = {name: value for name, value in environ.items() if name.startswith(PREFIX)}
+    values: dict[str, object] = {}
+    for name, value in sorted(given.items()):
+        if name in OTHER_NAMES:
+            continue
+        if name not in known:
+            raise ConfigError(_unknown_name(name, list(known)), setting=name)
+        values[known[name]] = _convert(name, known[name], value)
+    return Settings(**values)  # type: ignore[arg-type]  # each value was converted to its field
+
+
+def _unknown_name(name: str, known: list[str]) -> str:
+    close = get_close_matches(name, known, n=1)
+    return f"unknown setting; did you mean {close[0]}?" if close else "unknown setting"
+
+
+def _convert(name: str, field_name: str, text: str) -> object:
+    annotation = Settings.__annotations__[field_name]
+    try:
+        return msgspec.convert(text, annotation, strict=False)
+    except msgspec.ValidationError as exc:
+        raise ConfigError(f"{text!r} is not valid: {exc}", setting=name) from exc

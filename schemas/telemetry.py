@@ -1,0 +1,66 @@
+"""Structured logging and every metric, declared once with its description."""
+
+import logging
+import sys
+from typing import Final
+
+import structlog
+from prometheus_client import Counter, Gauge, Histogram
+
+STAGE_LABELS: Final = ("topic",)
+
+RECORDS_RECEIVED: Final = Counter(
+    "aiops_records_received_total", "Kafka records handed to an agent", STAGE_LABELS
+)
+RECORDS_WRITTEN: Final = Counter(
+    "aiops_records_written_total", "Kafka records whose effects are committed", STAGE_LABELS
+)
+RECORDS_REJECTED: Final = Counter(
+    "aiops_records_rejected_total", "Kafka records that became dead letters", ("topic", "reason")
+)
+RECORDS_DROPPED: Final = Counter(
+    "aiops_records_dropped_total", "Kafka records that hold no event", ("topic", "reason")
+)
+EVENTS_WRITTEN: Final = Counter(
+    "aiops_events_written_total", "Events whose rows are committed", STAGE_LABELS
+)
+OFFSET_GAPS: Final = Counter(
+    "aiops_offset_gap_records_total", "Offsets skipped or lost to retention", ("topic", "reason")
+)
+BATCH_SECONDS: Final = Histogram(
+    "aiops_batch_seconds", "Time from a batch's arrival to its commit", STAGE_LABELS
+)
+RETRIES: Final = Counter(
+    "aiops_retries_total", "Attempts repeated after a transient error", ("operation",)
+)
+LAG_RECORDS: Final = Gauge(
+    "aiops_lag_records", "End offset minus next stored offset", ("topic", "partition")
+)
+WINDOWS_WRITTEN: Final = Counter(
+    "aiops_windows_written_total", "Window summaries written or revised"
+)
+
+
+def configure_logging(level: str) -> None:
+    """Send structlog and the standard library's loggers to stderr: JSON unless it is a terminal."""
+    renderer: structlog.types.Processor = (
+        structlog.dev.ConsoleRenderer()
+        if sys.stderr.isatty()
+        else structlog.processors.JSONRenderer()
+    )
+    shared: list[structlog.types.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    structlog.configure(
+        processors=[*shared, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(level.upper()),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processor=renderer)
+    )
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
