@@ -5,6 +5,7 @@ CREATE TABLE stream_offsets (
     topic_id     uuid,                 -- the broker's id; another one means the topic was made anew
     next_offset  bigint      NOT NULL,
     max_event_ns bigint      NOT NULL DEFAULT 0,  -- newest event time, ns since 1970 UTC
+    writer       uuid,                 -- the worker that was given the partition last
     updated_at   timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (topic, partition)
 );
@@ -101,15 +102,16 @@ CREATE TABLE log_block_shapes (
     example        text    NOT NULL,
     PRIMARY KEY (topic, partition, block, shape_id)
 );
-CREATE INDEX log_block_shapes_by_shape ON log_block_shapes (shape_id);
+-- The all-time first and last sighting of a shape are one index probe each.
+CREATE INDEX log_block_shapes_by_first ON log_block_shapes (shape_id, first_event_ns);
+CREATE INDEX log_block_shapes_by_last ON log_block_shapes (shape_id, last_event_ns);
 
 -- Derived by the finalizer: shapes of a service merge into templates; every id ever given
--- resolves through log_shape_templates.
+-- resolves through log_shape_templates. Lines of a template are summed from log_counts.
 CREATE TABLE log_templates (
     template_id    bigint  NOT NULL PRIMARY KEY,
     service        text    NOT NULL,
     text           text    NOT NULL,
-    lines          bigint  NOT NULL,
     first_event_ns bigint  NOT NULL,
     last_event_ns  bigint  NOT NULL,
     example_id     text    NOT NULL,   -- opaque record id of the example line
