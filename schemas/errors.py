@@ -26,14 +26,12 @@ class TransientError(AiOpsError):
 
 
 class OffsetFenceError(AiOpsError):
-    """The partition's stored offset is not the one this writer expected."""
+    """The partition was given to another writer: what this one holds must not be written."""
 
-    def __init__(self, *, topic: str, partition: int, expected: int, stored: int) -> None:
+    def __init__(self, *, topic: str, partition: int) -> None:
         self.topic = topic
         self.partition = partition
-        self.expected = expected
-        self.stored = stored
-        super().__init__(f"{topic}[{partition}]: expected next offset {expected}, stored {stored}")
+        super().__init__(f"{topic}[{partition}] belongs to another writer now")
 
 
 class ConfigError(AiOpsError):

@@ -78,6 +78,7 @@ CREATE TABLE log_counts (
     service      text       NOT NULL,  -- '' stands for no service
     minute       bigint     NOT NULL,  -- minutes since 1970 UTC
     lines        integer    NOT NULL,
+    late         integer    NOT NULL,  -- of these, records more than a window behind their window
     severities   smallint[] NOT NULL,
     shape_ids    bigint[]   NOT NULL,
     counts       integer[]  NOT NULL,
