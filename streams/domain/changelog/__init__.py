@@ -1,0 +1,1 @@
+"""Commits in, release documents out: pure functions, no I/O."""
