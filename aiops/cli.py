@@ -12,6 +12,10 @@ EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
 
 COMMANDS: Final = {
+    "send": Lazy("aiops.commands.send:group", "Send logs, tickets or commits onto the topics."),
+    "topics": Lazy("aiops.commands.topics:group", "Create and list topics, show the lag."),
+    "migrate": Lazy("aiops.commands.migrate:command", "Bring the database up to date."),
+    "worker": Lazy("aiops.commands.worker:command", "Read the topics, write to Postgres."),
     "try": Lazy("aiops.workbench.commands:group", "See what a line, ticket or commit becomes."),
 }
 

@@ -1,0 +1,46 @@
+"""The logs stream: record -> lines with shapes -> chunks and counts."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from schemas.db.pool import Connection
+from schemas.records import Rejection, SourceRecord
+from schemas.telemetry import EVENTS_WRITTEN
+from streams.domain.log_blocks import NS_PER_MS
+from streams.domain.log_lines import LinePreparer, PreparedRecord
+from streams.offsets import OffsetSpan
+from streams.store.logs import append_records
+
+NAME: Final = "logs"
+
+
+class LogsHandler:
+    """Prepares log records and writes them."""
+
+    def __init__(self, *, window_ns: int) -> None:
+        self._window_ns = window_ns
+        self._preparer = LinePreparer()
+
+    def prepare(self, record: SourceRecord) -> PreparedRecord:
+        """Return the lines of the record, or why there are none."""
+        return self._preparer.prepare(record)
+
+    def reject(self, record: SourceRecord, rejection: Rejection) -> PreparedRecord:
+        """Return the record as rejected."""
+        return PreparedRecord(record=record, rejection=rejection)
+
+    def newest_event_ns(self, records: Sequence[PreparedRecord]) -> int:
+        """Return the newest event time; no event is newer than its record's own timestamp."""
+        return max((_newest_of(record) for record in records if record.lines), default=0)
+
+    async def append(
+        self, connection: Connection, span: OffsetSpan, records: Sequence[PreparedRecord]
+    ) -> None:
+        """Write the lines and counts of records never stored before."""
+        await append_records(connection, span, records, window_ns=self._window_ns)
+        EVENTS_WRITTEN.labels(span.topic).inc(sum(len(record.lines) for record in records))
+
+
+def _newest_of(record: PreparedRecord) -> int:
+    newest = max(line.stored.event.timestamp_ns for line in record.lines)
+    return min(newest, record.record.timestamp_ms * NS_PER_MS)

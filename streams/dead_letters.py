@@ -1,0 +1,182 @@
+"""Rejected records go to `<topic>.dlq`, unchanged, and are durable before the offset moves on."""
+
+from collections import deque
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import partial
+from hashlib import sha256
+from typing import Final
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+
+from schemas.db.pool import Connection
+from schemas.errors import AiOpsError, TransientError
+from schemas.records import LOG_APPEND_TIME, DeadLetter, SourceRecord
+from schemas.topics import MAX_RECORD_BYTES, dead_letter_topic
+from streams.retrying import retry_transient
+
+log = structlog.get_logger()
+
+HEADER_VERSION: Final = "1"
+MAX_DETAIL_CHARACTERS: Final = 500
+TRUNCATED_VALUE_BYTES: Final = 64 * 1024
+VALUE_HEAD_BYTES: Final = 256
+RATIO_WINDOW_RECORDS: Final = 10_000
+RATIO_MIN_RECORDS: Final = 1_000
+
+
+class DeadLetterLimitError(AiOpsError):
+    """Too many records are rejected: more likely a bug of ours than bad input, so stop."""
+
+    def __init__(self, *, topic: str, rejected: int, records: int) -> None:
+        self.topic = topic
+        self.rejected = rejected
+        self.records = records
+        super().__init__(
+            f"{topic}: {rejected} of the last {records} records were rejected; stopped before they "
+            "drain into the dead letters (AIOPS_DEAD_LETTER_MAX_RATIO, AIOPS_DEAD_LETTER_MAX_RUN)"
+        )
+
+
+class DeadLetterLimit:
+    """Counts rejections of one topic, by ratio over recent records and by unbroken run."""
+
+    def __init__(self, *, max_ratio: float, max_run: int) -> None:
+        self._max_ratio = max_ratio
+        self._max_run = max_run
+        self._recent: deque[tuple[int, int]] = deque()  # (records, rejected) a batch
+        self._run = 0
+
+    def check(self, topic: str, is_rejected: Sequence[bool]) -> None:
+        """Count a batch, in order.
+
+        Raises:
+            DeadLetterLimitError: a limit is passed; nothing of the batch must be written.
+        """
+        for rejected in is_rejected:
+            self._run = self._run + 1 if rejected else 0
+            if self._run >= self._max_run:
+                raise DeadLetterLimitError(topic=topic, rejected=self._run, records=self._run)
+        self._recent.append((len(is_rejected), sum(is_rejected)))
+        while sum(records for records, _ in self._recent) > RATIO_WINDOW_RECORDS:
+            if len(self._recent) == 1:
+                break
+            self._recent.popleft()
+        records = sum(count for count, _ in self._recent)
+        rejections = sum(count for _, count in self._recent)
+        if records >= RATIO_MIN_RECORDS and rejections > records * self._max_ratio:
+            raise DeadLetterLimitError(topic=topic, rejected=rejections, records=records)
+
+
+class DeadLetterProducer:
+    """Produces dead letters and waits for the broker's acknowledgement."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap
+        self._producer: AIOKafkaProducer | None = None
+
+    async def stop(self) -> None:
+        """Close the connection, if one was opened."""
+        if self._producer is not None:
+            await self._producer.stop()
+            self._producer = None
+
+    async def produce(self, letters: Sequence[DeadLetter]) -> None:
+        """Return when the broker has all letters; retried for as long as it takes.
+
+        A crash between here and the commit produces them again: a duplicate, never a loss.
+        """
+        for letter in letters:
+            await retry_transient("produce_dead_letter", partial(self._produce, letter))
+
+    async def _produce(self, letter: DeadLetter) -> None:
+        try:
+            producer = await self._started()
+            try:
+                await self._send(producer, letter, truncated=False)
+            except MessageSizeTooLargeError:
+                await self._send(producer, letter, truncated=True)
+        except KafkaError as exc:
+            raise TransientError(f"dead letter not acknowledged: {exc!r}") from exc
+
+    async def _started(self) -> AIOKafkaProducer:
+        if self._producer is None:
+            producer = AIOKafkaProducer(
+                bootstrap_servers=self._bootstrap,
+                acks="all",
+                compression_type="lz4",
+                max_request_size=MAX_RECORD_BYTES + 64 * 1024,
+                request_timeout_ms=30_000,
+            )
+            try:
+                await producer.start()
+            except BaseException:
+                await producer.stop()
+                raise
+            self._producer = producer
+        return self._producer
+
+    async def _send(
+        self, producer: AIOKafkaProducer, letter: DeadLetter, *, truncated: bool
+    ) -> None:
+        record = letter.record
+        value = record.value
+        headers = [*record.headers, *dead_letter_headers(letter)]
+        if truncated and value is not None:
+            headers.append(("dlq.truncated", b"true"))
+            headers.append(("dlq.value_sha256", sha256(value).hexdigest().encode()))
+            value = value[:TRUNCATED_VALUE_BYTES]
+        await producer.send_and_wait(
+            dead_letter_topic(record.topic), value=value, key=record.key, headers=headers
+        )
+
+
+def dead_letter_headers(letter: DeadLetter) -> list[tuple[str, bytes]]:
+    """Return the `dlq.*` headers (wire rules, section 12): where from, why, since when."""
+    record, rejection = letter.record, letter.rejection
+    is_append_time = record.timestamp_type == LOG_APPEND_TIME
+    texts = {
+        "dlq.reason": rejection.reason,
+        "dlq.detail": rejection.detail[:MAX_DETAIL_CHARACTERS],
+        "dlq.topic": record.topic,
+        "dlq.partition": str(record.partition),
+        "dlq.offset": str(record.offset),
+        "dlq.timestamp_ms": str(record.timestamp_ms),
+        "dlq.timestamp_type": "LogAppendTime" if is_append_time else "CreateTime",
+        "dlq.first_failed_at": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
+        "dlq.attempts": "1",
+        "dlq.version": HEADER_VERSION,
+    }
+    return [(name, text.encode("utf-8", "replace")) for name, text in texts.items()]
+
+
+INSERT_DEAD_LETTERS: Final = """
+INSERT INTO dead_letters (topic, partition, "offset", reason, detail, value_head, value_bytes)
+SELECT * FROM unnest(
+    $1::text[], $2::integer[], $3::bigint[], $4::text[], $5::text[], $6::bytea[], $7::integer[])
+ON CONFLICT (topic, partition, "offset") DO NOTHING
+"""
+
+
+async def insert_dead_letters(connection: Connection, letters: Sequence[DeadLetter]) -> None:
+    """Note the letters in the transaction of the offset; repeating is safe."""
+    if not letters:
+        return
+    rows = [_dead_letter_row(letter.record, letter) for letter in letters]
+    await connection.execute(INSERT_DEAD_LETTERS, *zip(*rows, strict=True))
+
+
+def _dead_letter_row(record: SourceRecord, letter: DeadLetter) -> tuple[object, ...]:
+    value = record.value or b""
+    detail = letter.rejection.detail[:MAX_DETAIL_CHARACTERS].replace("\0", "")
+    return (
+        record.topic,
+        record.partition,
+        record.offset,
+        letter.rejection.reason,
+        detail.encode("utf-8", "replace").decode(),
+        value[:VALUE_HEAD_BYTES],
+        len(value),
+    )

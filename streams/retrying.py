@@ -1,0 +1,55 @@
+"""Repeat what failed for a passing reason: capped back-off, in place, as long as it takes."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+import asyncpg
+import structlog
+
+from schemas.errors import TransientError
+from schemas.telemetry import RETRIES
+
+log = structlog.get_logger()
+
+FIRST_DELAY_S: Final = 0.1
+MAX_DELAY_S: Final = 5.0
+
+# SQLSTATE classes: connection, rollback (serialization, deadlock), insufficient resources (disk
+# full, too many connections), operator intervention (shutdown); and single codes.
+_TRANSIENT_CLASSES: Final = frozenset({"08", "40", "53", "57"})
+_TRANSIENT_CODES: Final = frozenset(
+    {
+        "25006",  # read-only transaction: a standby, soon to be promoted or left
+        "55P03",  # lock not available
+        "58030",  # I/O error
+    }
+)
+
+_T = TypeVar("_T")
+
+
+def is_transient(exc: BaseException) -> bool:
+    """Tell whether the same work may succeed later, by class and SQLSTATE, never by text."""
+    if isinstance(exc, asyncpg.PostgresError):
+        code = str(exc.sqlstate or "")
+        return code[:2] in _TRANSIENT_CLASSES or code in _TRANSIENT_CODES
+    return isinstance(exc, OSError | TimeoutError | asyncpg.InterfaceError | TransientError)
+
+
+async def retry_transient(operation: str, attempt: Callable[[], Awaitable[_T]]) -> _T:
+    """Return what `attempt` returns, repeating it while it fails for a passing reason.
+
+    Any other exception leaves at once. Cancelling ends the wait.
+    """
+    delay_s = FIRST_DELAY_S
+    while True:
+        try:
+            return await attempt()
+        except Exception as exc:
+            if not is_transient(exc):
+                raise
+            RETRIES.labels(operation).inc()
+            log.warning("attempt_failed", operation=operation, error=repr(exc), delay_s=delay_s)
+        await asyncio.sleep(delay_s)
+        delay_s = min(delay_s * 2, MAX_DELAY_S)

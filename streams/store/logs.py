@@ -1,0 +1,255 @@
+"""Writes what a batch of log records changes, in the transaction of the partition's offset."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from schemas.db.pool import Connection
+from schemas.ids import BLOCK_RECORDS
+from streams.domain.log_blocks import BlockTally, LineKind, MinuteKey, tally_blocks
+from streams.domain.log_lines import PreparedRecord
+from streams.domain.windows import MINUTE_NS, window_start
+from streams.offsets import OffsetSpan
+from streams.store.log_chunks import append_lines, replace_lines
+
+
+async def append_records(
+    connection: Connection,
+    span: OffsetSpan,
+    records: Sequence[PreparedRecord],
+    *,
+    window_ns: int,
+) -> None:
+    """Add the effects of records that were not stored before; `span` is what they cover.
+
+    Repeating would count twice: the caller holds the partition's offset row and advances it in the
+    same transaction.
+    """
+    lines = [line.stored for record in records for line in record.lines]
+    await append_lines(connection, span, lines)
+    tallies = tally_blocks(records, window_ns)
+    for tally in tallies:
+        await _add_block(connection, span, tally)
+        await _add_counts(connection, span, tally)
+    await _upsert_sightings(connection, span, tallies)
+    await mark_dirty(connection, span, _touched_windows(tallies, window_ns))
+
+
+async def replace_block(
+    connection: Connection,
+    span: OffsetSpan,
+    records: Sequence[PreparedRecord],
+    *,
+    window_ns: int,
+) -> None:
+    """Write the effects of all records of one block in place of what is stored for it.
+
+    `span` begins at the block; repeating is safe. Windows that gain or lose lines become dirty.
+    """
+    block = span.first // BLOCK_RECORDS
+    tallies = tally_blocks(records, window_ns) or [BlockTally(block, window_ns)]
+    lines = [line.stored for record in records for line in record.lines]
+    before = await _select_block_counts(connection, span, block)
+    await replace_lines(connection, span, lines)
+    for statement in (DELETE_BLOCK, DELETE_COUNTS, DELETE_SIGHTINGS):
+        await connection.execute(statement, span.topic, span.partition, block)
+    await _add_block(connection, span, tallies[0])
+    await _upsert_counts(connection, span, tallies[0])
+    await _upsert_sightings(connection, span, tallies)
+    changed = _changed_minutes(before, tallies[0].counts)
+    await mark_dirty(connection, span, _windows_of(changed, window_ns))
+
+
+DELETE_BLOCK: Final = "DELETE FROM log_blocks WHERE topic = $1 AND partition = $2 AND block = $3"
+DELETE_COUNTS: Final = "DELETE FROM log_counts WHERE topic = $1 AND partition = $2 AND block = $3"
+DELETE_SIGHTINGS: Final = (
+    "DELETE FROM log_block_shapes WHERE topic = $1 AND partition = $2 AND block = $3"
+)
+
+
+SELECT_BLOCK: Final = """
+SELECT dropped, dead_lettered FROM log_blocks WHERE topic = $1 AND partition = $2 AND block = $3
+"""
+
+UPSERT_BLOCK: Final = """
+INSERT INTO log_blocks AS stored
+    (topic, partition, block, records, events, dropped, dead_lettered)
+VALUES ($1, $2, $3, $4, $5, $6::jsonb, $7::jsonb)
+ON CONFLICT (topic, partition, block) DO UPDATE
+SET records = stored.records + EXCLUDED.records, events = stored.events + EXCLUDED.events,
+    dropped = EXCLUDED.dropped, dead_lettered = EXCLUDED.dead_lettered
+"""
+
+
+async def _add_block(connection: Connection, span: OffsetSpan, tally: BlockTally) -> None:
+    stored = await connection.fetchrow(SELECT_BLOCK, span.topic, span.partition, tally.block)
+    dropped, dead_lettered = Counter(tally.dropped), Counter(tally.dead_lettered)
+    if stored is not None:
+        dropped.update(msgspec.json.decode(stored["dropped"], type=dict[str, int]))
+        dead_lettered.update(msgspec.json.decode(stored["dead_lettered"], type=dict[str, int]))
+    await connection.execute(
+        UPSERT_BLOCK,
+        span.topic,
+        span.partition,
+        tally.block,
+        tally.records,
+        tally.events,
+        _json_text(dropped),
+        _json_text(dead_lettered),
+    )
+
+
+def _json_text(counts: Counter[str]) -> str:
+    return msgspec.json.encode(dict(counts), order="sorted").decode()
+
+
+SELECT_COUNTS: Final = """
+SELECT service, minute, late, severities, shape_ids, counts FROM log_counts
+WHERE topic = $1 AND partition = $2 AND block = $3
+  AND (service, minute) IN (SELECT * FROM unnest($4::text[], $5::bigint[]))
+"""
+
+
+async def _add_counts(connection: Connection, span: OffsetSpan, tally: BlockTally) -> None:
+    keys = list(tally.counts)
+    rows = await connection.fetch(
+        SELECT_COUNTS,
+        span.topic,
+        span.partition,
+        tally.block,
+        [service for service, _ in keys],
+        [minute for _, minute in keys],
+    )
+    for row in rows:
+        minute = (row["service"], row["minute"])
+        tally.counts[minute].update(_kinds_of(row))
+        tally.late[minute] += row["late"]
+    await _upsert_counts(connection, span, tally)
+
+
+def _kinds_of(row: Any) -> dict[LineKind, int]:  # an asyncpg.Record
+    kinds = zip(row["shape_ids"], row["severities"], strict=True)
+    return dict(zip(kinds, row["counts"], strict=True))
+
+
+UPSERT_COUNTS: Final = """
+INSERT INTO log_counts
+    (topic, partition, block, service, minute, lines, late, severities, shape_ids, counts)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+ON CONFLICT (topic, partition, block, service, minute) DO UPDATE
+SET lines = EXCLUDED.lines, late = EXCLUDED.late, severities = EXCLUDED.severities,
+    shape_ids = EXCLUDED.shape_ids, counts = EXCLUDED.counts
+"""
+
+
+async def _upsert_counts(connection: Connection, span: OffsetSpan, tally: BlockTally) -> None:
+    rows = []
+    for (service, minute), kinds in sorted(tally.counts.items()):
+        ordered = sorted(kinds.items())
+        rows.append(
+            (
+                span.topic,
+                span.partition,
+                tally.block,
+                service,
+                minute,
+                sum(kinds.values()),
+                tally.late[service, minute],
+                [severity for (_, severity), _ in ordered],
+                [shape for (shape, _), _ in ordered],
+                [count for _, count in ordered],
+            )
+        )
+    await connection.executemany(UPSERT_COUNTS, rows)
+
+
+SELECT_BLOCK_COUNTS: Final = """
+SELECT service, minute, severities, shape_ids, counts FROM log_counts
+WHERE topic = $1 AND partition = $2 AND block = $3
+"""
+
+
+async def _select_block_counts(
+    connection: Connection, span: OffsetSpan, block: int
+) -> dict[MinuteKey, dict[LineKind, int]]:
+    rows = await connection.fetch(SELECT_BLOCK_COUNTS, span.topic, span.partition, block)
+    return {(row["service"], row["minute"]): _kinds_of(row) for row in rows}
+
+
+UPSERT_SIGHTINGS: Final = """
+INSERT INTO log_block_shapes AS stored
+    (topic, partition, block, shape_id, service, shape, lines, first_event_ns, last_event_ns,
+     example_offset, example_index, example)
+SELECT $1, $2, * FROM unnest(
+    $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::integer[], $8::bigint[], $9::bigint[],
+    $10::bigint[], $11::integer[], $12::text[])
+ON CONFLICT (topic, partition, block, shape_id) DO UPDATE
+SET lines = stored.lines + EXCLUDED.lines,
+    first_event_ns = least(stored.first_event_ns, EXCLUDED.first_event_ns),
+    last_event_ns = greatest(stored.last_event_ns, EXCLUDED.last_event_ns)
+"""
+
+
+async def _upsert_sightings(
+    connection: Connection, span: OffsetSpan, tallies: Iterable[BlockTally]
+) -> None:
+    """Add to the shapes of each block; an example stored before has the lower offset and stays."""
+    rows = [
+        (
+            tally.block,
+            shape_id,
+            seen.service,
+            seen.shape,
+            seen.lines,
+            seen.first_event_ns,
+            seen.last_event_ns,
+            seen.example_offset,
+            seen.example_index,
+            seen.example,
+        )
+        for tally in tallies
+        for shape_id, seen in sorted(tally.shapes.items())
+    ]
+    if rows:
+        columns = list(zip(*rows, strict=True))
+        await connection.execute(UPSERT_SIGHTINGS, span.topic, span.partition, *columns)
+
+
+UPSERT_DIRTY: Final = """
+INSERT INTO log_dirty_windows AS stored (topic, partition, service, start_ns)
+SELECT $1, $2, * FROM unnest($3::text[], $4::bigint[])
+ON CONFLICT (topic, partition, service, start_ns) DO UPDATE
+SET generation = stored.generation + 1
+"""
+
+
+async def mark_dirty(
+    connection: Connection, span: OffsetSpan, windows: Iterable[tuple[str, int]]
+) -> None:
+    """Tell the finalizer that the (service, window start) pairs have other counts now."""
+    ordered = sorted(windows)
+    await connection.execute(
+        UPSERT_DIRTY,
+        span.topic,
+        span.partition,
+        [service for service, _ in ordered],
+        [start for _, start in ordered],
+    )
+
+
+def _touched_windows(tallies: Iterable[BlockTally], window_ns: int) -> set[tuple[str, int]]:
+    return _windows_of((minute for tally in tallies for minute in tally.counts), window_ns)
+
+
+def _windows_of(minutes: Iterable[MinuteKey], window_ns: int) -> set[tuple[str, int]]:
+    return {(service, window_start(minute * MINUTE_NS, window_ns)) for service, minute in minutes}
+
+
+def _changed_minutes(
+    before: Mapping[MinuteKey, Mapping[LineKind, int]],
+    after: Mapping[MinuteKey, Mapping[LineKind, int]],
+) -> set[MinuteKey]:
+    keys = before.keys() | after.keys()
+    return {key for key in keys if before.get(key, {}) != after.get(key, {})}

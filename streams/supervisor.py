@@ -1,0 +1,102 @@
+"""Starts the worker processes and keeps them running, each with a back-off of its own."""
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Sequence
+from time import monotonic
+from typing import Final
+
+import structlog
+
+from schemas.errors import AiOpsError
+from streams.worker import FINALIZER, INTERACTIVE_ROLE, LOGS, STOP_TIMEOUT_S
+
+log = structlog.get_logger()
+
+FIRST_DELAY_S: Final = 0.5
+MAX_DELAY_S: Final = 15.0
+# A child that ran this long starts again without delay.
+STABLE_S: Final = 30.0
+# Ends that a restart cannot mend: a limit was passed (1), the configuration is wrong (2).
+FATAL_STATUSES: Final = (1, 2)
+
+
+class ChildFailedError(AiOpsError):
+    """A child ended with a status that a restart cannot mend."""
+
+    def __init__(self, name: str, status: int) -> None:
+        self.status = status
+        super().__init__(f"worker {name} ended with status {status}")
+
+
+class ChildSpec:
+    """One child: its name in logs, and the arguments of `aiops worker`."""
+
+    def __init__(self, role: str, slot: int) -> None:
+        self.name = f"{role}-{slot}"
+        self.arguments = (role, "--slot", str(slot))
+
+
+def plan_children(processes: int) -> list[ChildSpec]:
+    """Return the children of `aiops worker all`: bulk logs on `processes`, the rest once."""
+    logs = [ChildSpec(LOGS, slot) for slot in range(processes)]
+    return [*logs, ChildSpec(INTERACTIVE_ROLE, 0), ChildSpec(FINALIZER, 0)]
+
+
+async def run_supervisor(children: Sequence[ChildSpec]) -> None:
+    """Run the children until SIGTERM or SIGINT, restarting what crashes.
+
+    Raises:
+        ChildFailedError: a child ended with a status that a restart cannot mend; all are stopped.
+    """
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    runs = [asyncio.create_task(_keep_running(child, stopping)) for child in children]
+    try:
+        await asyncio.wait(runs, return_when=asyncio.FIRST_EXCEPTION)
+    finally:
+        stopping.set()
+        results = await asyncio.gather(*runs, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+
+
+async def _keep_running(child: ChildSpec, stopping: asyncio.Event) -> None:
+    delay_s = FIRST_DELAY_S
+    while not stopping.is_set():
+        started = monotonic()
+        status = await _run_once(child, stopping)
+        if stopping.is_set():
+            return
+        if status in FATAL_STATUSES:
+            raise ChildFailedError(child.name, status)
+        delay_s = FIRST_DELAY_S if monotonic() - started > STABLE_S else delay_s
+        log.warning("worker_ended", worker=child.name, status=status, delay_s=delay_s)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stopping.wait(), delay_s)
+        delay_s = min(delay_s * 2, MAX_DELAY_S)
+
+
+async def _run_once(child: ChildSpec, stopping: asyncio.Event) -> int:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "aiops", "worker", *child.arguments
+    )
+    log.info("worker_started", worker=child.name, pid=process.pid)
+    ended = asyncio.create_task(process.wait())
+    stop = asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait({ended, stop}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stop.cancel()
+        if not ended.done():
+            process.terminate()
+    try:
+        return await asyncio.wait_for(ended, STOP_TIMEOUT_S + 5)
+    except TimeoutError:
+        process.kill()
+        return await process.wait()

@@ -1,0 +1,216 @@
+"""One worker process: waits for its servers, runs its Faust apps, stops on a signal."""
+
+import asyncio
+import os
+import signal
+import socket
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from functools import partial
+from typing import Any, Final, NamedTuple, TypeAlias
+from uuid import UUID, uuid4
+
+import msgspec
+import structlog
+
+from schemas.db.migrate import require_migrated
+from schemas.db.pool import Pool, open_pool
+from schemas.errors import AiOpsError
+from schemas.settings import Settings
+from schemas.topics import LOGS_SUBMITTED
+from streams.agents.batches import BatchAgent, StreamHandler
+from streams.agents.logs import LogsHandler
+from streams.app import INTERACTIVE, AppPlan, bulk_policy, create_app
+from streams.batch_delivery import BatchApp
+from streams.dead_letters import DeadLetterProducer
+from streams.domain.windows import NANOSECONDS
+from streams.finalizer import run_finalizer
+from streams.offsets import PartitionRange, claim_partition
+from streams.retrying import retry_transient
+from streams.topic_check import TopicInfo, require_topics
+
+log = structlog.get_logger()
+
+# A stop takes 0.2 to 0.4 s; with the broker away aiokafka waits for it without end.
+STOP_TIMEOUT_S: Final = 10.0
+POOL_SIZE: Final = 4
+
+
+class WorkerFailedError(AiOpsError):
+    """An app of this worker ended by itself; its reason is chained."""
+
+
+Role: TypeAlias = str
+LOGS: Final[Role] = "logs"
+INTERACTIVE_ROLE: Final[Role] = "interactive"
+FINALIZER: Final[Role] = "finalizer"
+ROLES: Final = (LOGS, INTERACTIVE_ROLE, FINALIZER)
+
+
+class Task(NamedTuple):
+    """One Faust app of a worker and what its agent does with the batches."""
+
+    plan: AppPlan
+    handler: StreamHandler[Any]
+
+
+def plan_tasks(settings: Settings, role: Role, slot: str) -> list[Task]:
+    """Return what a worker of this role runs; `slot` names it among those of its role."""
+    window_ns = settings.window_s * NANOSECONDS
+    host = socket.gethostname()
+    if role == LOGS:
+        plan = AppPlan(
+            name="logs",
+            topics=log_topics(settings),
+            policy=bulk_policy(settings),
+            instance_id=f"{host}-logs-{slot}",
+        )
+        return [Task(plan, LogsHandler(window_ns=window_ns))]
+    if role == INTERACTIVE_ROLE:
+        plan = AppPlan(
+            name="submitted",
+            topics=[LOGS_SUBMITTED.name],
+            policy=INTERACTIVE,
+            instance_id=f"{host}-submitted-{slot}",
+        )
+        return [Task(plan, LogsHandler(window_ns=window_ns))]
+    return []
+
+
+def log_topics(settings: Settings) -> list[str]:
+    """Return the bulk log topics the settings name."""
+    return [name.strip() for name in settings.log_topics.split(",") if name.strip()]
+
+
+async def run_worker(settings: Settings, role: Role, slot: str) -> None:
+    """Run until SIGTERM or SIGINT; `slot` names this worker among those of its role.
+
+    Raises:
+        ConfigError: a topic is missing or was made anew, the database is not migrated.
+        WorkerFailedError: an app ended by itself.
+    """
+    stopping = asyncio.Event()
+    _stop_on_signals(stopping)
+    async with AsyncExitStack() as stack:
+        pool = await retry_transient("open_pool", partial(_open_migrated_pool, settings))
+        stack.push_async_callback(pool.close)
+        if role == FINALIZER:
+            await run_finalizer(settings, pool, stopping)
+            return
+        dead_letters = DeadLetterProducer(settings.kafka_bootstrap)
+        stack.push_async_callback(dead_letters.stop)
+        tasks = plan_tasks(settings, role, slot)
+        apps = await _create_apps(settings, tasks, pool, dead_letters)
+        await _run_apps(apps, stopping)
+
+
+async def _create_apps(
+    settings: Settings, tasks: Sequence[Task], pool: Pool, dead_letters: DeadLetterProducer
+) -> list[BatchApp]:
+    writer = uuid4()
+    names = [topic for task in tasks for topic in task.plan.topics]
+    topics = await retry_transient(
+        "check_topics", partial(require_topics, settings.kafka_bootstrap, names)
+    )
+    claim = partial(claim_partitions, pool, writer, topics)
+    apps = []
+    for task in tasks:
+        agent = BatchAgent(
+            task.handler, settings=settings, pool=pool, dead_letters=dead_letters, writer=writer
+        )
+        apps.append(create_app(settings, task.plan, claim=claim, run_agent=agent.run))
+    return apps
+
+
+async def _open_migrated_pool(settings: Settings) -> Pool:
+    pool = await open_pool(
+        settings.postgres_dsn, application_name="aiops-worker", max_size=POOL_SIZE
+    )
+    try:
+        async with pool.acquire() as connection:
+            await require_migrated(connection)
+    except BaseException:
+        await pool.close()
+        raise
+    return pool
+
+
+async def claim_partitions(
+    pool: Pool,
+    writer: UUID,
+    topics: Mapping[str, TopicInfo],
+    held: Sequence[PartitionRange],
+) -> dict[tuple[str, int], int]:
+    """Make this worker the writer of the partitions; return where each is to be read from.
+
+    Raises:
+        ConfigError: a topic was made anew since its records were stored.
+    """
+
+    async def attempt() -> dict[tuple[str, int], int]:
+        async with pool.acquire() as connection, connection.transaction():
+            return {
+                (one.topic, one.partition): await claim_partition(connection, one, writer)
+                for one in identified
+            }
+
+    identified = [msgspec.structs.replace(one, topic_id=topics[one.topic].topic_id) for one in held]
+    return await retry_transient("claim_partitions", attempt)
+
+
+async def _run_apps(apps: Sequence[BatchApp], stopping: asyncio.Event) -> None:
+    """Run the apps until one ends or the event is set, then stop them all.
+
+    Raises:
+        WorkerFailedError: an app ended by itself.
+    """
+    runs = [asyncio.create_task(_run_app(app, stopping)) for app in apps]
+    try:
+        await asyncio.wait(runs, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.set()
+        arm_hard_exit(1)
+        await asyncio.gather(*(app.stop() for app in apps))
+    for run in await asyncio.gather(*runs, return_exceptions=True):
+        if isinstance(run, BaseException):
+            raise run
+
+
+async def _run_app(app: BatchApp, stopping: asyncio.Event) -> None:
+    start = asyncio.create_task(app.maybe_start())
+    stop = asyncio.create_task(stopping.wait())
+    await asyncio.wait({start, stop}, return_when=asyncio.FIRST_COMPLETED)
+    if not stopping.is_set():
+        await start
+        await app.wait(stop)
+    if not stopping.is_set():
+        reason = app.crash_reason
+        if isinstance(reason, AiOpsError):
+            raise reason
+        raise WorkerFailedError(f"{app.conf.id} ended by itself: {reason!r}") from reason
+
+
+def _stop_on_signals(stopping: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _stop, stopping)
+
+
+def _stop(stopping: asyncio.Event) -> None:
+    arm_hard_exit(0)
+    stopping.set()
+
+
+def arm_hard_exit(status: int) -> None:
+    """End the process if it is still there after the time a stop may take.
+
+    Safe at any point: what is not committed is read again.
+    """
+
+    def end() -> None:
+        os._exit(status)
+
+    timer = threading.Timer(STOP_TIMEOUT_S, end)
+    timer.daemon = True
+    timer.start()
