@@ -67,6 +67,8 @@ CREATE TABLE log_chunks (
 ALTER TABLE log_chunks ALTER COLUMN payload SET STORAGE EXTERNAL;
 CREATE INDEX log_chunks_by_record_time ON log_chunks (max_record_ms DESC);
 CREATE INDEX log_chunks_by_event_time ON log_chunks (max_event_ns DESC);
+CREATE INDEX log_chunks_by_event_range ON log_chunks
+    USING gist (int8range(min_event_ns, max_event_ns, '[]'));
 CREATE INDEX log_chunks_by_shape ON log_chunks USING gin (shape_ids)
     WHERE end_offset - first_offset = 4096;
 
@@ -79,6 +81,8 @@ CREATE TABLE log_counts (
     minute       bigint     NOT NULL,  -- minutes since 1970 UTC
     lines        integer    NOT NULL,
     late         integer    NOT NULL,  -- of these, records more than a window behind their window
+    first_event_ns bigint   NOT NULL,
+    last_event_ns  bigint   NOT NULL,
     severities   smallint[] NOT NULL,
     shape_ids    bigint[]   NOT NULL,
     counts       integer[]  NOT NULL,
@@ -121,8 +125,11 @@ CREATE TABLE log_templates (
 CREATE INDEX log_templates_by_service ON log_templates (service, last_event_ns DESC);
 CREATE TABLE log_shape_templates (
     shape_id    bigint NOT NULL PRIMARY KEY,
-    template_id bigint NOT NULL
+    template_id bigint NOT NULL,
+    service     text   NOT NULL,
+    shape       text   NOT NULL
 );
+CREATE INDEX log_shape_templates_by_service ON log_shape_templates (service);
 CREATE INDEX log_shape_templates_by_template ON log_shape_templates (template_id);
 
 -- Windows whose counts changed; by partition, so that writers of different partitions never wait
@@ -141,6 +148,7 @@ CREATE TABLE log_window_summaries (
     start_ns     bigint      NOT NULL,
     end_ns       bigint      NOT NULL,
     lines        bigint      NOT NULL,
+    is_open      boolean     NOT NULL,  -- lines on time may still come
     unusual      boolean     NOT NULL,
     headline     text        NOT NULL,
     document     bytea       NOT NULL,  -- canonical JSON of the whole summary
@@ -149,4 +157,5 @@ CREATE TABLE log_window_summaries (
     updated_at   timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (service, start_ns)
 );
+CREATE INDEX log_window_summaries_open ON log_window_summaries (end_ns) WHERE is_open;
 CREATE INDEX log_window_summaries_by_start ON log_window_summaries (start_ns DESC, service);
