@@ -21,6 +21,31 @@ MinuteKey: TypeAlias = tuple[str, int]
 LineKind: TypeAlias = tuple[int, int]
 
 
+class MinuteTally(msgspec.Struct, kw_only=True):
+    """Lines of one service in one minute of event time.
+
+    `late` of them are of records that reached Kafka more than a window after their window's end.
+    """
+
+    first_event_ns: int
+    last_event_ns: int
+    late: int = 0
+    kinds: Counter[LineKind] = msgspec.field(default_factory=Counter)
+
+    def add(self, kind: LineKind, timestamp_ns: int) -> None:
+        """Count one more line."""
+        self.kinds[kind] += 1
+        self.first_event_ns = min(self.first_event_ns, timestamp_ns)
+        self.last_event_ns = max(self.last_event_ns, timestamp_ns)
+
+    def merge(self, other: "MinuteTally") -> None:
+        """Add the counts of other lines of the same minute."""
+        self.kinds.update(other.kinds)
+        self.late += other.late
+        self.first_event_ns = min(self.first_event_ns, other.first_event_ns)
+        self.last_event_ns = max(self.last_event_ns, other.last_event_ns)
+
+
 class ShapeSighting(msgspec.Struct, kw_only=True):
     """A shape in a block: how many lines, from when to when, and the line of the lowest offset."""
 
@@ -41,10 +66,7 @@ class ShapeSighting(msgspec.Struct, kw_only=True):
 
 
 class BlockTally:
-    """Counts over records of one block, added in order of offset.
-
-    `late` counts the lines whose record reached Kafka more than a window after their window's end.
-    """
+    """Counts over records of one block, added in order of offset."""
 
     def __init__(self, block: int, window_ns: int) -> None:
         self.block = block
@@ -53,8 +75,7 @@ class BlockTally:
         self.events = 0
         self.dropped: Counter[str] = Counter()
         self.dead_lettered: Counter[str] = Counter()
-        self.counts: dict[MinuteKey, Counter[LineKind]] = {}
-        self.late: Counter[MinuteKey] = Counter()
+        self.minutes: dict[MinuteKey, MinuteTally] = {}
         self.shapes: dict[int, ShapeSighting] = {}
 
     def add(self, prepared: PreparedRecord) -> None:
@@ -71,14 +92,15 @@ class BlockTally:
     def _add_line(self, line: PreparedLine) -> None:
         stored, event = line.stored, line.stored.event
         service = service_key(event.service)
-        minute = (service, event.timestamp_ns // MINUTE_NS)
-        kinds = self.counts.get(minute)
-        if kinds is None:
-            kinds = self.counts[minute] = Counter()
-        kinds[stored.shape_id, event.severity_number] += 1
-        late_after = window_start(event.timestamp_ns, self.window_ns) + 2 * self.window_ns
-        if stored.record_ms * NS_PER_MS > late_after:
-            self.late[minute] += 1
+        key = (service, event.timestamp_ns // MINUTE_NS)
+        minute = self.minutes.get(key)
+        if minute is None:
+            minute = self.minutes[key] = MinuteTally(
+                first_event_ns=event.timestamp_ns, last_event_ns=event.timestamp_ns
+            )
+        minute.add((stored.shape_id, event.severity_number), event.timestamp_ns)
+        if is_late(event.timestamp_ns, stored.record_ms, self.window_ns):
+            minute.late += 1
         sighting = self.shapes.get(stored.shape_id)
         if sighting is not None:
             sighting.add(event.timestamp_ns)
@@ -93,6 +115,11 @@ class BlockTally:
             example_index=stored.index,
             example=event.body[:MAX_EXAMPLE_CHARACTERS],
         )
+
+
+def is_late(event_ns: int, record_ms: int, window_ns: int) -> bool:
+    """Tell whether the record came more than a window after the event's window had ended."""
+    return record_ms * NS_PER_MS > window_start(event_ns, window_ns) + 2 * window_ns
 
 
 def service_key(service: str | None) -> str:

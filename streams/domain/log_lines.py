@@ -3,13 +3,13 @@
 from typing import Final
 
 import msgspec
-from schemas.headlines import headline_override
 
 from schemas.chunks import RawText, StoredLine
 from schemas.events import LogEvent
 from schemas.records import SourceRecord
 from streams.domain.decode import Decoded, decode_record
 from streams.domain.prepared import Prepared
+from streams.domain.summaries.events import headline_override
 from streams.domain.templates import ShapeCache, shape_id
 
 # A record without any timestamp is filed at the beginning of time, not at the wall clock: what is

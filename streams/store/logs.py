@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, Final
 
 import msgspec
 
 from schemas.db.pool import Connection
 from schemas.ids import BLOCK_RECORDS
-from streams.domain.log_blocks import BlockTally, LineKind, MinuteKey, tally_blocks
+from streams.domain.log_blocks import BlockTally, MinuteKey, MinuteTally, tally_blocks
 from streams.domain.log_lines import PreparedRecord
 from streams.domain.windows import MINUTE_NS, window_start
 from streams.offsets import OffsetSpan
@@ -51,14 +52,14 @@ async def replace_block(
     block = span.first // BLOCK_RECORDS
     tallies = tally_blocks(records, window_ns) or [BlockTally(block, window_ns)]
     lines = [line.stored for record in records for line in record.lines]
-    before = await _select_block_counts(connection, span, block)
+    before = await _select_block_minutes(connection, span, block)
     await replace_lines(connection, span, lines)
     for statement in (DELETE_BLOCK, DELETE_COUNTS, DELETE_SIGHTINGS):
         await connection.execute(statement, span.topic, span.partition, block)
     await _add_block(connection, span, tallies[0])
     await _upsert_counts(connection, span, tallies[0])
     await _upsert_sightings(connection, span, tallies)
-    changed = _changed_minutes(before, tallies[0].counts)
+    changed = _changed_minutes(before, tallies[0].minutes)
     await mark_dirty(connection, span, _windows_of(changed, window_ns))
 
 
@@ -105,58 +106,65 @@ def _json_text(counts: Counter[str]) -> str:
     return msgspec.json.encode(dict(counts), order="sorted").decode()
 
 
-SELECT_COUNTS: Final = """
-SELECT service, minute, late, severities, shape_ids, counts FROM log_counts
+SELECT_MINUTES: Final = """
+SELECT service, minute, late, first_event_ns, last_event_ns, severities, shape_ids, counts
+FROM log_counts
 WHERE topic = $1 AND partition = $2 AND block = $3
   AND (service, minute) IN (SELECT * FROM unnest($4::text[], $5::bigint[]))
 """
 
 
 async def _add_counts(connection: Connection, span: OffsetSpan, tally: BlockTally) -> None:
-    keys = list(tally.counts)
     rows = await connection.fetch(
-        SELECT_COUNTS,
+        SELECT_MINUTES,
         span.topic,
         span.partition,
         tally.block,
-        [service for service, _ in keys],
-        [minute for _, minute in keys],
+        [service for service, _ in tally.minutes],
+        [minute for _, minute in tally.minutes],
     )
     for row in rows:
-        minute = (row["service"], row["minute"])
-        tally.counts[minute].update(_kinds_of(row))
-        tally.late[minute] += row["late"]
+        tally.minutes[row["service"], row["minute"]].merge(_minute_of(row))
     await _upsert_counts(connection, span, tally)
 
 
-def _kinds_of(row: Any) -> dict[LineKind, int]:  # an asyncpg.Record
+def _minute_of(row: Any) -> MinuteTally:  # an asyncpg.Record
     kinds = zip(row["shape_ids"], row["severities"], strict=True)
-    return dict(zip(kinds, row["counts"], strict=True))
+    return MinuteTally(
+        first_event_ns=row["first_event_ns"],
+        last_event_ns=row["last_event_ns"],
+        late=row["late"],
+        kinds=Counter(dict(zip(kinds, row["counts"], strict=True))),
+    )
 
 
 UPSERT_COUNTS: Final = """
 INSERT INTO log_counts
-    (topic, partition, block, service, minute, lines, late, severities, shape_ids, counts)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+    (topic, partition, block, service, minute, lines, late, first_event_ns, last_event_ns,
+     severities, shape_ids, counts)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 ON CONFLICT (topic, partition, block, service, minute) DO UPDATE
-SET lines = EXCLUDED.lines, late = EXCLUDED.late, severities = EXCLUDED.severities,
-    shape_ids = EXCLUDED.shape_ids, counts = EXCLUDED.counts
+SET lines = EXCLUDED.lines, late = EXCLUDED.late,
+    first_event_ns = EXCLUDED.first_event_ns, last_event_ns = EXCLUDED.last_event_ns,
+    severities = EXCLUDED.severities, shape_ids = EXCLUDED.shape_ids, counts = EXCLUDED.counts
 """
 
 
 async def _upsert_counts(connection: Connection, span: OffsetSpan, tally: BlockTally) -> None:
     rows = []
-    for (service, minute), kinds in sorted(tally.counts.items()):
-        ordered = sorted(kinds.items())
+    for (service, number), minute in sorted(tally.minutes.items(), key=itemgetter(0)):
+        ordered = sorted(minute.kinds.items())
         rows.append(
             (
                 span.topic,
                 span.partition,
                 tally.block,
                 service,
-                minute,
-                sum(kinds.values()),
-                tally.late[service, minute],
+                number,
+                sum(minute.kinds.values()),
+                minute.late,
+                minute.first_event_ns,
+                minute.last_event_ns,
                 [severity for (_, severity), _ in ordered],
                 [shape for (shape, _), _ in ordered],
                 [count for _, count in ordered],
@@ -165,17 +173,18 @@ async def _upsert_counts(connection: Connection, span: OffsetSpan, tally: BlockT
     await connection.executemany(UPSERT_COUNTS, rows)
 
 
-SELECT_BLOCK_COUNTS: Final = """
-SELECT service, minute, severities, shape_ids, counts FROM log_counts
+SELECT_BLOCK_MINUTES: Final = """
+SELECT service, minute, late, first_event_ns, last_event_ns, severities, shape_ids, counts
+FROM log_counts
 WHERE topic = $1 AND partition = $2 AND block = $3
 """
 
 
-async def _select_block_counts(
+async def _select_block_minutes(
     connection: Connection, span: OffsetSpan, block: int
-) -> dict[MinuteKey, dict[LineKind, int]]:
-    rows = await connection.fetch(SELECT_BLOCK_COUNTS, span.topic, span.partition, block)
-    return {(row["service"], row["minute"]): _kinds_of(row) for row in rows}
+) -> dict[MinuteKey, MinuteTally]:
+    rows = await connection.fetch(SELECT_BLOCK_MINUTES, span.topic, span.partition, block)
+    return {(row["service"], row["minute"]): _minute_of(row) for row in rows}
 
 
 UPSERT_SIGHTINGS: Final = """
@@ -240,7 +249,7 @@ async def mark_dirty(
 
 
 def _touched_windows(tallies: Iterable[BlockTally], window_ns: int) -> set[tuple[str, int]]:
-    return _windows_of((minute for tally in tallies for minute in tally.counts), window_ns)
+    return _windows_of((key for tally in tallies for key in tally.minutes), window_ns)
 
 
 def _windows_of(minutes: Iterable[MinuteKey], window_ns: int) -> set[tuple[str, int]]:
@@ -248,8 +257,6 @@ def _windows_of(minutes: Iterable[MinuteKey], window_ns: int) -> set[tuple[str, 
 
 
 def _changed_minutes(
-    before: Mapping[MinuteKey, Mapping[LineKind, int]],
-    after: Mapping[MinuteKey, Mapping[LineKind, int]],
+    before: Mapping[MinuteKey, MinuteTally], after: Mapping[MinuteKey, MinuteTally]
 ) -> set[MinuteKey]:
-    keys = before.keys() | after.keys()
-    return {key for key in keys if before.get(key, {}) != after.get(key, {})}
+    return {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}

@@ -1,0 +1,123 @@
+"""The finalizer: recomputes dirty windows from what is counted, one leader at a time."""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from typing import Final
+
+import structlog
+
+from schemas.db.pool import Connection, Pool
+from schemas.settings import Settings
+from schemas.telemetry import WINDOWS_WRITTEN
+from streams.domain.windows import NANOSECONDS
+from streams.retrying import is_transient
+from streams.service_templates import ServiceTemplates
+from streams.store.summaries import (
+    DirtyWindow,
+    WindowKey,
+    clear_dirty,
+    select_dirty,
+    select_newest_event_ns,
+    select_open_windows,
+)
+from streams.store.templates import select_known_shapes
+from streams.window_writer import WindowWriter
+
+log = structlog.get_logger()
+
+# Any constant, the same in every finalizer.
+LEADER_LOCK: Final = 7_301_195
+MARKS_A_CYCLE: Final = 2_000
+RETRY_DELAY_S: Final = 2.0
+
+
+async def run_finalizer(settings: Settings, pool: Pool, stopping: asyncio.Event) -> None:
+    """Finalize windows while this process is the leader, until the event is set.
+
+    A database that goes away costs the leadership; another process, or this one, takes it again.
+    """
+    while not stopping.is_set():
+        try:
+            async with pool.acquire() as connection:
+                if await connection.fetchval("SELECT pg_try_advisory_lock($1)", LEADER_LOCK):
+                    await _lead(settings, connection, stopping)
+        except Exception as exc:
+            if not is_transient(exc):
+                raise
+            log.warning("finalizer_interrupted", error=repr(exc))
+        await _pause(stopping, RETRY_DELAY_S)
+
+
+async def _lead(settings: Settings, connection: Connection, stopping: asyncio.Event) -> None:
+    log.info("finalizer_leads")
+    finalizer = Finalizer(connection, settings)
+    try:
+        while not stopping.is_set():
+            if await finalizer.run_cycle() < MARKS_A_CYCLE:
+                await _pause(stopping, settings.finalize_interval_s)
+    finally:
+        with contextlib.suppress(Exception):
+            await connection.execute("SELECT pg_advisory_unlock($1)", LEADER_LOCK)
+
+
+async def _pause(stopping: asyncio.Event, duration_s: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stopping.wait(), duration_s)
+
+
+class Finalizer:
+    """Writes the summaries of dirty windows; holds the shapes of the services it has met."""
+
+    def __init__(self, connection: Connection, settings: Settings) -> None:
+        self._connection = connection
+        self._window_ns = settings.window_s * NANOSECONDS
+        self._lateness_ns = settings.allowed_lateness_s * NANOSECONDS
+        self._services: dict[str, ServiceTemplates] = {}
+        self._watermark_ns = -1
+
+    async def run_cycle(self) -> int:
+        """Bring all windows up to date that are dirty or open; return how many were dirty."""
+        newest_ns = await select_newest_event_ns(self._connection)
+        watermark_ns = newest_ns - self._lateness_ns
+        marks = await select_dirty(self._connection, MARKS_A_CYCLE)
+        due = {mark.key for mark in marks}
+        if watermark_ns != self._watermark_ns:
+            due.update(await select_open_windows(self._connection))
+        if due:
+            WINDOWS_WRITTEN.inc(await self._finalize(due, marks, watermark_ns))
+        self._watermark_ns = watermark_ns
+        return len(marks)
+
+    async def _finalize(
+        self, due: set[WindowKey], marks: Sequence[DirtyWindow], watermark_ns: int
+    ) -> int:
+        try:
+            async with self._connection.transaction():
+                written = 0
+                for service in sorted({key.service for key in due}):
+                    keys = {key for key in due if key.service == service}
+                    written += await self._finalize_service(service, keys, watermark_ns)
+                await clear_dirty(self._connection, marks)
+        except BaseException:
+            # What was added to the services in memory may not be stored.
+            self._services.clear()
+            raise
+        return written
+
+    async def _finalize_service(self, service: str, due: set[WindowKey], watermark_ns: int) -> int:
+        writer = WindowWriter(
+            self._connection,
+            service,
+            await self._service_templates(service),
+            window_ns=self._window_ns,
+            watermark_ns=watermark_ns,
+        )
+        return await writer.write(due)
+
+    async def _service_templates(self, service: str) -> ServiceTemplates:
+        known = self._services.get(service)
+        if known is None:
+            shapes = await select_known_shapes(self._connection, service)
+            known = self._services[service] = ServiceTemplates(shapes)
+        return known
