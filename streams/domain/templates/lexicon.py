@@ -1,0 +1,74 @@
+"""The words that templates treat specially: statuses, names that announce a value, units, dates."""
+
+import re
+from typing import Final
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# Words that say how it went, which way, or how bad. Two lines that differ in one of these tell
+# different things and are never one template.
+STATUS_WORDS: Final = _words("""
+    abort abnormal abnormally accept ack active add after alive allow attach available bad before
+    begin block bound broken busy cancel clean clear client close commit complete completes connect
+    corrupt crash create critical dead debug degraded delete deny destroy detach dirty disable
+    disconnect done down download drop emergency empty enable end enter error errors exit expire
+    fail failure failures fails false fatal finish first follower free full get good grant halt
+    head healthy high idle in inactive info input insert invalid join kill last leader leave load
+    lock lost low master miss missing mount new no nok none not notice null off offline ok old on
+    online open options out output over panic pass patch pause permit post primary pull push put
+    read ready reboot receive receiver recover refuse register reject release remove reset restart
+    resume retry revoke rollback run running secondary select send sender server severe shutdown
+    shut slave slow start startup starts stop stops success successes succeed succeeds successful
+    successfully suspend timeout trace true unavailable unhealthy unknown unload unlock unmount
+    unreachable unregister up update upload valid verbose wait wake warn warning write yes
+""")
+
+# Morphology catches the rest: past participles and gerunds are what happened, not to whom.
+_VERB_ENDINGS: Final = ("ed", "ing")
+_MIN_VERB_LENGTH: Final = 5
+
+# A word right after one of these names somebody or something.
+CUE_WORDS: Final = _words("""
+    account address addr app application bucket by called channel class client cluster consumer
+    container database db device directory disk domain driver endpoint file filename folder for
+    from function group host hostname id image index instance interface job key machine method
+    module named namespace node of package path peer plugin pod pool process producer program
+    queue region replica role rule schema server service session shard source storage store table
+    tag target task tenant thread to token topic type unit uri url user username via volume with
+    worker zone
+""")
+
+UNITS: Final = _words("""
+    b byte bytes kb mb gb tb pb kib mib gib tib k m g t bit bits bps kbps mbps gbps
+    ns us ms s sec secs second seconds min mins minute minutes h hour hours hr hrs day days
+    hz khz mhz ghz
+""")
+
+# Keys whose quoted value is the message itself, not a parameter.
+MESSAGE_KEYS: Final = _words("""
+    msg message error err event reason text log cause description detail details exception
+""")
+
+HTTP_METHODS: Final = _words("GET POST PUT DELETE PATCH HEAD OPTIONS CONNECT TRACE")
+
+MONTH: Final = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*"
+WEEKDAY: Final = "(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*"
+ZONE: Final = "(?:[A-Z]{2,4}T|UTC|GMT|Z)"
+
+_EXCEPTION: Final = re.compile(r"[\w.$]*(?:Exception|Error|Throwable|Fault)")
+
+
+def is_status_word(word: str) -> bool:
+    """Say whether the word tells how something went, by lexicon or by its ending."""
+    lowered = word.lower()
+    if lowered in STATUS_WORDS:
+        return True
+    return len(lowered) >= _MIN_VERB_LENGTH and lowered.endswith(_VERB_ENDINGS)
+
+
+def is_exception_name(word: str) -> bool:
+    """Say whether the word is the class name of an exception."""
+    return _EXCEPTION.fullmatch(word) is not None

@@ -1,0 +1,251 @@
+"""Stage one: what varies from line to line is replaced by `<*>`, token by token, then by line."""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from streams.domain.templates.lexicon import (
+    HTTP_METHODS,
+    MESSAGE_KEYS,
+    MONTH,
+    UNITS,
+    WEEKDAY,
+    ZONE,
+    is_exception_name,
+)
+
+WILDCARD: Final = "<*>"
+
+# Marks that live only between the two stages; a body cannot hold them (see FOLD and CLEAN).
+FIRST: Final = "\x01"  # before a token: it opens the line
+_DATE: Final = "\x02"
+_TIME: Final = "\x03"
+WEAK: Final = "\x04"  # a word with one digit, perhaps a constant: ssh2, L3, tty1
+THREE_DIGITS: Final = "\x05"  # perhaps an HTTP status
+
+CLEAN: Final[dict[int, str]] = dict.fromkeys(range(9), " ")
+# A digit is as good as another: one cache entry stands for all lines that differ in digits.
+FOLD: Final = CLEAN | dict.fromkeys(map(ord, "123456789"), "0")
+
+_OPENING: Final = "([{<\"'`"
+_CLOSING: Final = ".,;:!?)]}>\"'`"
+_PLAIN: Final = re.compile(r"[A-Za-z_*&#+-]+")
+_DIGIT: Final = re.compile("[0-9]")
+_WEAK_WORD: Final = re.compile(r"[A-Za-z]+0[A-Za-z]*")
+_WEAK_KEY: Final = re.compile(r"[A-Za-z_]+0{1,2}[A-Za-z_]*(?==)")
+_EXACT_WEAK: Final = re.compile(r"[A-Za-z_]+[0-9]{1,2}[A-Za-z_]*")
+_STATUS: Final = re.compile(r"((?:[\w.-]*(?i:status|code|response)[\"']?[=:][\"']?)?)000")
+_URL: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://[^\s\"'<>,;)\]}]*")
+_COLON_HEX: Final = re.compile(r"[0-9A-Fa-f:.]+(?:%[0-9A-Za-z]+)?(?:/[0-9]+)?")
+_ADDRESS: Final = re.compile(r"[0-9.]+(?::[0-9]+)?")
+_DATE_TOKEN: Final = re.compile(
+    r"0{4}([-/.])0{1,2}\1 ?0{1,2}|0{1,2}([-/.])0{1,2}\2(?:0{4}|00)|0{4}-00-00"
+)
+_TIME_TOKEN: Final = re.compile(r"0{1,2}:00(?::00)?(?:[.,]0+)?(?:Z|[+-]00:?00)?")
+_PATH: Final = re.compile(
+    r"~?\.{0,2}/[^\s\"'<>,;:()\[\]{}|=]+|[A-Za-z]:\\[^\"'<>,;()|=]*|\\\\[^\"'<>,;()|=]+"
+)
+_RELATIVE_PATH: Final = re.compile(r"[^\s\"'<>,;:()\[\]|=/]+(?:/[^\s\"'<>,;:()\[\]{}|=/]*)+")
+_OUTER: Final = re.compile(r"([=,;()\[\]<>\"'`|]|(?<!\$)\{|(?<!\$)\}|->)")
+_INNER: Final = re.compile(r"([:{}@/?&!#]|\.{2,})")
+_DOTTED: Final = re.compile(r"[A-Za-z_$*][\w$*-]*(?:\.[\w$*-]+){2,}")
+_HEX_WORD: Final = re.compile(r"[a-f]{8,}|[A-F]{8,}")
+_WORD_DOT_NUMBER: Final = re.compile(r"([A-Za-z_-]+)\.0+")
+_HOST: Final = re.compile(
+    r"[a-z-]+(?:\.[a-z-]+)*\."
+    r"(?:com|net|org|edu|gov|mil|io|de|fr|uk|us|jp|cn|ru|br|nl|eu|au|ca|ch|se|es|pl|kr|tw"
+    r"|local|internal|lan|localdomain|corp)"
+)
+_PERCENT: Final = re.compile(r"[+-]?[0.]+%")
+_ADJACENT: Final = re.compile(r"<\*>(?:[.:#/@,]+<\*>)+")
+_HTTP_VERSION: Final = re.compile(r"(?i:http)/0(?:\.0)?")
+
+
+def mask_token(token: str) -> str:
+    """Return the folded token with its variable parts replaced by `<*>` or a mark.
+
+    A leading FIRST says that the token opens the line: a dotted name there says who speaks, and
+    stays.
+    """
+    is_first = token[0] == FIRST
+    if is_first:
+        token = token[1:]
+    if _PLAIN.fullmatch(token):
+        return WILDCARD if _HEX_WORD.fullmatch(token) else token
+    without_opening = token.lstrip(_OPENING)
+    core = without_opening.rstrip(_CLOSING)
+    if not core:
+        return f"({WILDCARD})" if token == "()" else token  # noqa: S105 (a token of text)
+    if "}" in core and token[len(token) - len(without_opening) - 1] == "{":
+        core = "{" + core
+        without_opening = "{" + without_opening
+    opening = token[: len(token) - len(without_opening)]
+    return opening + _mask_core(core, is_first=is_first) + without_opening[len(core) :]
+
+
+def _mask_core(core: str, *, is_first: bool) -> str:
+    whole = _mask_whole(core)
+    if whole is not None:
+        return whole
+    key = _WEAK_KEY.match(core)
+    rest = core[key.end() :] if key else core
+    pieces = _OUTER.split(rest)
+    for index in range(0, len(pieces), 2):
+        pieces[index] = _mask_part(pieces[index], is_first=is_first and index == 0)
+    masked = _ADJACENT.sub(WILDCARD, "".join(pieces))
+    return WEAK + masked if key else masked
+
+
+def _mask_whole(core: str) -> str | None:
+    """Return the mask of a core whose meaning the whole line decides, None for all others."""
+    if _WEAK_WORD.fullmatch(core):
+        return WEAK
+    status = _STATUS.fullmatch(core)
+    if status is not None:
+        return status.group(1) + THREE_DIGITS
+    if _DATE_TOKEN.fullmatch(core):
+        return _DATE
+    if _TIME_TOKEN.fullmatch(core):
+        return _TIME
+    return f"HTTP/{WILDCARD}" if _HTTP_VERSION.fullmatch(core) else None
+
+
+def exact_weak(masked: str, exact: str) -> str:
+    """Return the masked token with the weak word that the exact token has in its place."""
+    found = _EXACT_WEAK.search(exact)
+    return masked.replace(WEAK, found.group(0) if found else WILDCARD)
+
+
+def _mask_part(part: str, *, is_first: bool) -> str:
+    if part.count(":") > 1 and "0" in part and _COLON_HEX.fullmatch(part):
+        return WILDCARD
+    location = _mask_location(part)
+    if location is not None:
+        return location
+    pieces = _INNER.split(part)
+    for index in range(0, len(pieces), 2):
+        pieces[index] = _mask_piece(pieces[index], is_first=is_first and index == 0)
+    return "".join(pieces)
+
+
+def _mask_location(core: str) -> str | None:
+    """Return the mask of an URL, an absolute path or a relative path with dots, else None."""
+    if "/" not in core and "\\" not in core:
+        return None
+    url = _URL.fullmatch(core)
+    if url is not None:
+        scheme = url.group(1)
+        return WILDCARD if scheme in ("http", "https") else f"{scheme}://{WILDCARD}"
+    if _PATH.fullmatch(core):
+        return f"/{WILDCARD}" if _ADDRESS.fullmatch(core[1:]) else WILDCARD
+    if _RELATIVE_PATH.fullmatch(core) and (core.count("/") > 1 or "." in core):
+        return WILDCARD
+    return None
+
+
+def _mask_piece(piece: str, *, is_first: bool) -> str:
+    if not _DIGIT.search(piece):
+        is_value = _is_name(piece) and not is_first
+        return WILDCARD if is_value or _HEX_WORD.fullmatch(piece) else piece
+    if _PERCENT.fullmatch(piece):
+        return f"{WILDCARD}%"
+    word_dot_number = _WORD_DOT_NUMBER.fullmatch(piece)
+    return f"{word_dot_number.group(1)}.{WILDCARD}" if word_dot_number else WILDCARD
+
+
+def _is_name(piece: str) -> bool:
+    """Say whether a piece is a host, a package or a class: names with dots, not exceptions."""
+    if "." not in piece or is_exception_name(piece):
+        return False
+    return bool(_DOTTED.fullmatch(piece) or _HOST.fullmatch(piece))
+
+
+_STATUS_NAMES: Final = ("status", "code", "response", "returned", "http")
+
+
+def find_status(masked_tokens: Sequence[str]) -> int | None:
+    """Return the index of the token that holds an HTTP status, None when there is none."""
+    is_request = any(
+        token.startswith("HTTP/") or token.lstrip("\"'[") in HTTP_METHODS for token in masked_tokens
+    )
+    previous = ""
+    for index, token in enumerate(masked_tokens):
+        if THREE_DIGITS in token and _names_status(token, previous, is_request=is_request):
+            return index
+        previous = token
+    return None
+
+
+def _names_status(token: str, previous: str, *, is_request: bool) -> bool:
+    name = token.partition(THREE_DIGITS)[0].strip("\"'=:([").lower()
+    if not name:
+        if is_request and previous.endswith(('"', "'", f"/{WILDCARD}")):
+            return True
+        name = previous.strip("\"'=:([").lower()
+    return "status" in name or (is_request and name.endswith(_STATUS_NAMES))
+
+
+_STATUS_CLASS: Final = re.compile(r"([1-5])[0-9]{2}(?=[^0-9]*$)")
+_SERVER_ERROR: Final = re.compile(r"(5)[0-9]{2}(?=[^0-9]*$)")
+
+
+def mask_status(exact: str, previous: str) -> str:
+    """Return the exact token with its HTTP status as a class: `4<*>`.
+
+    A status in its place (`"GET / HTTP/1.1" 404`, `status=404`) shows each class. One that the
+    text only mentions (`status: 404`) is a parameter unless the server failed.
+    """
+    pattern = _SERVER_ERROR if previous.endswith(":") else _STATUS_CLASS
+    classed = pattern.sub(rf"\1{WILDCARD}", exact)
+    return classed if classed != exact else re.sub("[0-9]{3}", WILDCARD, exact)
+
+
+_UNIT: Final = f"(?i:{'|'.join(sorted(UNITS, key=len, reverse=True))})"
+_LINE_RULES: Final = (
+    # Dates in words, and date plus time: one value.
+    (
+        re.compile(rf"(?:\b{WEEKDAY},? )?\b{MONTH} <\*>,? (?:<\*> )?{_TIME}(?: {ZONE})?(?: <\*>)?"),
+        WILDCARD,
+    ),
+    (
+        re.compile(rf"(?:\b{WEEKDAY},? )?<\*> {MONTH} <\*> {_TIME}(?: {ZONE}| [+-]?<\*>)?"),
+        WILDCARD,
+    ),
+    (re.compile(rf"{_DATE}[ T]{_TIME}"), WILDCARD),
+    (re.compile(f"[{_DATE}{_TIME}{WEAK}{THREE_DIGITS}]"), WILDCARD),
+    # A request line: target and version are one value.
+    (
+        re.compile(rf"\b({'|'.join(sorted(HTTP_METHODS))}) (?:/|<\*>)[^\s\"]*(?: HTTP/<\*>)?"),
+        rf"\1 {WILDCARD}",
+    ),
+    # "1536 bytes (1.5 KB)" says it twice; "<1 sec" is a value.
+    (re.compile(rf"(<\*> {_UNIT}) \(<\*> {_UNIT}\)"), r"\1"),
+    (re.compile(rf"(?<![^ =:(])<<\*> {_UNIT}\b"), WILDCARD),
+    # A long list is one value, whatever its length.
+    (re.compile(r"(?<![^ (\[{])((?:[^\s<]{0,40})<\*>[^\s<,;]{0,40})([,;]? )(?:\1\2){3,}\1"), r"\1"),
+    # Who: "user alice from", "for root from <*>".
+    (
+        re.compile(
+            r"\b([Uu]ser(?:name)?) (?!unknown\b|authentication\b|request\b|name\b|<)[\w.@$\\-]+"
+            r"(?= from\b| by\b| on\b| at\b| via\b| logged\b| \[| \(|,|;|$)"
+        ),
+        rf"\1 {WILDCARD}",
+    ),
+    (re.compile(r"\bfor [\w.@$\\-]+(?= from (?:<\*>|[\w.-]+ port <\*>))"), f"for {WILDCARD}"),
+)
+_QUOTED_VALUE: Final = re.compile(r"([\w.-]+)=\"([^\"]*)\"")
+
+
+def _mask_quoted(match: re.Match[str]) -> str:
+    if match.group(1).lower() in MESSAGE_KEYS or not match.group(2):
+        return match.group(0)
+    return f'{match.group(1)}="{WILDCARD}"'
+
+
+def mask_line(text: str) -> str:
+    """Return the shape of a line from its joined masked tokens: rules that see more than one."""
+    if '="' in text:
+        text = _QUOTED_VALUE.sub(_mask_quoted, text)
+    for rule, replacement in _LINE_RULES:
+        text = rule.sub(replacement, text)
+    return text
