@@ -12,7 +12,7 @@ from streams.domain.summaries.counts import WindowCounts
 from streams.domain.summaries.importance import importance, kind_importance
 from streams.domain.summaries.past import Past
 from streams.domain.summaries.present import Present, absent_template, present_templates
-from streams.domain.summaries.statistics import Rate, rarity, saturated
+from streams.domain.summaries.statistics import Rate, above_noise, rarity
 
 LESS: Final = (FindingKind.DROP, FindingKind.GONE)
 
@@ -51,9 +51,9 @@ def _options(
     if one.template_id not in past.series:
         yield _unseen(window, one, past)
         return
-    yield _changed_rate(window, one, past)
+    yield _changed_rate(one, past)
     if not one.count and past.is_steady(one.template_id) and window.exposure >= DECIDED_EXPOSURE:
-        yield _missing(window, one, past)
+        yield _missing(one, past)
     if severe is not None and not past.has_severe_lines(one.template_id):
         yield _more_severe(severe, past)
 
@@ -67,25 +67,25 @@ def _unseen(window: WindowCounts, one: Present, past: Past) -> Candidate:
         FindingKind.NEW if is_new else FindingKind.RETURNED,
         one,
         past,
-        rarity=rare + _mass(one.count),
+        rarity=rare + _mass(one.count) if rare else 0.0,
         severity_number=number,
     )
 
 
-def _changed_rate(window: WindowCounts, one: Present, past: Past) -> Candidate:
+def _changed_rate(one: Present, past: Past) -> Candidate:
     rate = past.rate(one.template_id)
-    excess = rarity(one.count, rate, window.exposure) - past.noise
-    if one.count > rate.mean * window.exposure:
+    rare = rarity(one.count, rate, past.exposure)
+    if one.count > rate.mean * past.exposure:
         kind = FindingKind.SPIKE
     else:
         kind = FindingKind.DROP if one.count else FindingKind.GONE
     number = one.severity_number if one.count else past.series[one.template_id].severity_number
-    bent = saturated(excess, past.config.saturation)
+    bent = above_noise(rare, past.noise, past.config.saturation)
     return _candidate(kind, one, past, rarity=bent, severity_number=number)
 
 
-def _missing(window: WindowCounts, one: Present, past: Past) -> Candidate:
-    expected = past.rate(one.template_id).mean * window.exposure
+def _missing(one: Present, past: Past) -> Candidate:
+    expected = past.rate(one.template_id).mean * past.exposure
     return _candidate(
         FindingKind.GONE,
         one,

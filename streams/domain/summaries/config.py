@@ -17,14 +17,17 @@ class SummaryConfig(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     baseline_windows: int = 20
-    listed_from: float = 1.0
+    listed_from: float = 0.1
     unusual_from: float = 2.0
     persists_from: float = 1.3
     saturation: float = 6.0
     noise_quantile_percent: int = 90
     prior_degrees_of_freedom: int = 3
     min_dispersion: float = 0.5
+    known_score: float = 1.9
+    calm_news_windows: int = 3
     max_findings: int = 30
+    max_usual_findings: int = 3
     detailed_findings: int = 10
     shift_candidates: int = 5
     shift_min_lines: int = 10

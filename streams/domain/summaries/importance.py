@@ -6,8 +6,8 @@ from typing import Final
 from schemas.severity import ERROR, FATAL, INFO, UNSPECIFIED, WARN
 from schemas.summaries import FindingKind
 
-ALARMING: Final = 2.0
-WARNING: Final = 1.5
+ALARMING: Final = 1.7
+WARNING: Final = 1.2
 CALM: Final = 1.0
 
 _FATAL_WEIGHT: Final = 3.5

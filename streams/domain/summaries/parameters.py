@@ -10,6 +10,7 @@ import msgspec
 from schemas.summaries import StickyValue, VaryingSlot
 from streams.domain.summaries.config import SummaryConfig
 from streams.domain.summaries.masking import mask_secrets
+from streams.domain.templates import template_slots
 
 _WILDCARD: Final = "<*>"
 _NUMBER: Final = re.compile(r"[+-]?\d{1,15}(?:\.\d{1,15})?")
@@ -106,22 +107,3 @@ def _shown(name: str, value: str) -> str:
     """Return the value as people may see it: no credentials, not too long."""
     masked = mask_secrets(f"{name}={value}").removeprefix(f"{name}=")
     return masked[:_VALUE_CHARACTERS]
-
-
-def template_slots(template: str, body: str) -> list[str] | None:
-    """Return what each wildcard stands for in the body, None when the template does not fit."""
-    first, *constants = template.split(_WILDCARD)
-    if not body.startswith(first):
-        return None
-    position = len(first)
-    values = []
-    for constant in constants[:-1]:
-        found = body.find(constant, position + 1) if constant else position + 1
-        if found < 0:
-            return None
-        values.append(body[position:found])
-        position = found + len(constant)
-    last = constants[-1] if constants else ""
-    if not body.endswith(last) or position > len(body) - len(last):
-        return None
-    return [*values, body[position : len(body) - len(last)]] if constants else values

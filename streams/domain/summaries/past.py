@@ -13,9 +13,11 @@ from streams.domain.summaries.config import SummaryConfig
 from streams.domain.summaries.counts import TemplateInfo, WindowCounts, sum_by_template
 from streams.domain.summaries.importance import ALARMING, WARNING, importance
 from streams.domain.summaries.statistics import Rate, rank_rarity, rarity
+from streams.domain.summaries.volumes import typical_lines, volume_factor
 from streams.domain.windows import MINUTE_NS, starts_before
 
 _POOL_MIN_LINES: Final = 5
+_STEADY_WINDOWS: Final = 3
 
 
 class Series(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +39,8 @@ class Past:
     """The baseline of one window of one service: up to 20 windows, oldest first.
 
     Windows before the service's first line do not count; missing ones after it had no lines.
+    `exposures` say how much of a typical window's lines each one should have, by its length and
+    volume; `exposure` is that of the window under study, its volume within what the past had.
     """
 
     def __init__(
@@ -52,7 +56,16 @@ class Past:
         self.width_ns = window.end_ns - window.start_ns
         by_start = {counts.start_ns: counts for counts in baseline}
         self.counts = [by_start.get(start) for start in self.starts]
-        self.exposures = [self._exposure(start) for start in self.starts]
+        lines = [sum_by_template(one.counts) if one else {} for one in self.counts]
+        existed = [self._existed(start) for start in self.starts]
+        typical = typical_lines(lines, existed)
+        volumes = [
+            volume_factor(one, typical, share) for one, share in zip(lines, existed, strict=True)
+        ]
+        self.exposures = [e * v for e, v in zip(existed, volumes, strict=True)]
+        self.exposure = window.exposure * _within(
+            volume_factor(sum_by_template(window.counts), typical, window.exposure), volumes
+        )
         self.series = self._series()
 
     @property
@@ -65,7 +78,7 @@ class Past:
         """The service's first line, as far as its known templates tell."""
         return min((info.first_seen_ns for info in self.templates.values()), default=0)
 
-    def _exposure(self, start: int) -> float:
+    def _existed(self, start: int) -> float:
         """The share of a window in which the service existed: below 1 for its first window."""
         missing = min(max(self.first_seen_ns - start, 0), self.width_ns - self.width_ns // 100)
         return 1.0 - missing / self.width_ns
@@ -149,7 +162,10 @@ class Past:
         if len(one.by_window) == 1:
             return
         absent = self._rate(
-            one.total, one.scaled_squares, self.total_exposure - 1.0, self.windows - 1
+            one.total,
+            one.scaled_squares,
+            self.total_exposure * (1.0 - 1.0 / self.windows),
+            self.windows - 1,
         )
         absent_rarity = rarity(0, absent) if len(one.by_window) < self.windows else 0.0
         for index in range(self.windows):
@@ -168,7 +184,10 @@ class Past:
         return rarity(count, others, exposure)
 
     def new_rarity(self, weight: float) -> float:
-        """Return how rare a never seen template of at least this importance is."""
+        """Return how rare a never seen template of at least this importance is.
+
+        In a service's first window everything is new, and nothing is rare.
+        """
         found = {
             index
             for index, one in self._only_once(weight)
@@ -191,20 +210,20 @@ class Past:
 
     @cached_property
     def gone_rarity(self) -> float:
-        """How rare it is that a template is missing which all the other windows have."""
+        """How rare it is that a template is missing which (almost) all the other windows have."""
         missing = {
             index
             for one in self.series.values()
-            if len(one.by_window) == self.windows - 1
+            if self.windows - 2 <= len(one.by_window) < self.windows
             for index in range(self.windows)
             if index not in one.by_window
         }
         return rank_rarity(len(missing), self.windows)
 
     def is_steady(self, template_id: int) -> bool:
-        """Tell whether every window of the baseline (three at least) has the template."""
+        """Tell whether all windows of the baseline but one have the template, three at least."""
         one = self.series.get(template_id)
-        return one is not None and self.windows >= 3 and len(one.by_window) == self.windows
+        return one is not None and len(one.by_window) >= max(self.windows - 1, _STEADY_WINDOWS)
 
     def has_severe_lines(self, template_id: int) -> bool:
         """Tell whether the baseline has lines of the template with severity WARN or above."""
@@ -248,3 +267,8 @@ def _existing_starts(
     first_ns = min([first_ns, *(c.start_ns for c in baseline if sum_by_template(c.counts))])
     starts = starts_before(window.start_ns, config.baseline_windows, width)
     return [start for start in starts if start + width > first_ns]
+
+
+def _within(value: float, range_of: Sequence[float]) -> float:
+    """Return the value, or the nearest that the past had."""
+    return min(max(value, min(range_of, default=1.0)), max(range_of, default=1.0))

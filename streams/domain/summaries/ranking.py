@@ -140,7 +140,20 @@ def _findings(
             chapters.append(go_on(before, one, window, past))
         elif before.peak_score >= past.config.unusual_from:
             chapters.append(end(before, one, window))
-    return best_first(chapters)[: past.config.max_findings]
+    return _worth_telling(best_first(chapters), past.config)
+
+
+def _worth_telling(findings: list[Finding], config: SummaryConfig) -> list[Finding]:
+    """Return the unusual findings and the stories, and a few of those below the line."""
+    told = []
+    usual = 0
+    for finding in findings:
+        if finding.peak_score < config.unusual_from:
+            usual += 1
+            if usual > config.max_usual_findings:
+                continue
+        told.append(finding)
+    return told[: config.max_findings]
 
 
 def best_first(findings: Sequence[Finding]) -> list[Finding]:

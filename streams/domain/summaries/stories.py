@@ -13,7 +13,7 @@ from streams.domain.summaries.counts import WindowCounts
 from streams.domain.summaries.importance import ALARMING, importance, kind_importance
 from streams.domain.summaries.past import Past
 from streams.domain.summaries.present import Present
-from streams.domain.summaries.statistics import Rate, rarity, saturated
+from streams.domain.summaries.statistics import Rate, above_noise, rarity
 from streams.domain.windows import MINUTE_NS, format_time
 
 StoryKey = tuple[int, str]
@@ -43,7 +43,7 @@ def begin(candidate: Candidate, window: WindowCounts, past: Past) -> Finding:
     hot = _hot_minutes(candidate.kind, candidate.present, candidate.rate, window)
     since = format_time(_since(candidate, hot, window, past))
     peak_count, peak_ns = (0, None) if candidate.kind in LESS else candidate.present.peak
-    expected = candidate.rate.mean * window.exposure
+    expected = candidate.rate.mean * past.exposure
     return Finding(
         id=story_id(window.service, story_key(info.template_id, candidate.kind), since),
         kind=candidate.kind,
@@ -75,11 +75,13 @@ def go_on(before: Finding, present: Present, window: WindowCounts, past: Past) -
     rate = _frozen_rate(before, past)
     hot = _hot_minutes(before.kind, present, rate, window)
     peak_count, peak_at = _higher_peak(before, present)
-    expected = rate.mean * window.exposure
+    expected = rate.mean * past.exposure
     rare = _rarity_now(before, present, rate, window, past)
     number = present.highest_severity_number or before.severity_number
     weight = kind_importance(before.kind, importance(number, before.template))
     score = round(rare * weight, SCORE_DIGITS)
+    if before.windows >= _news_windows(weight, past):
+        score = min(score, past.config.known_score)
     return msgspec.structs.replace(
         before,
         state=FindingState.ONGOING,
@@ -134,12 +136,18 @@ def still_shows(before: Finding, present: Present, window: WindowCounts, past: P
         return True
     rate = _frozen_rate(before, past)
     if before.kind in LESS:
-        is_changed = present.count * _CHANGED_BY <= rate.mean * window.exposure
+        is_changed = present.count * _CHANGED_BY <= rate.mean * past.exposure
     else:
-        is_changed = present.count > rate.mean * window.exposure * _CHANGED_BY
+        is_changed = present.count > rate.mean * past.exposure * _CHANGED_BY
     if not is_changed or not rate.mean:
         return is_changed
-    return rarity(present.count, rate, window.exposure) >= config.persists_from
+    return rarity(present.count, rate, past.exposure) >= config.persists_from
+
+
+def _news_windows(weight: float, past: Past) -> int:
+    """Return for how many windows a finding of this importance is news."""
+    config = past.config
+    return config.calm_news_windows if weight < ALARMING else config.baseline_windows
 
 
 def _frozen_rate(before: Finding, past: Past) -> Rate:
@@ -153,8 +161,8 @@ def _rarity_now(
 ) -> float:
     """Return the rarity in this window; presence and absence keep theirs, scaled by the lines."""
     if before.kind in (FindingKind.SPIKE, FindingKind.DROP):
-        excess = rarity(present.count, rate, window.exposure) - past.noise
-        return saturated(excess, past.config.saturation)
+        rare = rarity(present.count, rate, past.exposure)
+        return above_noise(rare, past.noise, past.config.saturation)
     if before.kind is FindingKind.GONE or not present.count:
         return before.rarity
     return before.rarity + (log10(present.count) - log10(max(before.count, 1))) / 2.0
