@@ -15,6 +15,8 @@ class LocalOptions(msgspec.Struct, frozen=True, kw_only=True):
     given_kafka: str = ""
     given_postgres: str = ""
     maven_repository: str = ""
+    # Where Debian puts one folder a version.
+    postgres_installs: Path = Path("/usr/lib/postgresql")
     java_home: str = ""
     search_path: str = ""
 

