@@ -21,7 +21,7 @@ from streams.store.summaries import (
     select_newest_event_ns,
     select_open_windows,
 )
-from streams.store.templates import select_known_shapes
+from streams.store.templates import count_known_shapes, select_known_shapes
 from streams.window_writer import WindowWriter
 
 log = structlog.get_logger()
@@ -116,8 +116,9 @@ class Finalizer:
         return await writer.write(due)
 
     async def _service_templates(self, service: str) -> ServiceTemplates:
+        """Return the templates in memory; a replay that forgot shapes makes them load again."""
         known = self._services.get(service)
-        if known is None:
+        if known is None or len(known) != await count_known_shapes(self._connection, service):
             shapes = await select_known_shapes(self._connection, service)
             known = self._services[service] = ServiceTemplates(shapes)
         return known

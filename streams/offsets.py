@@ -31,8 +31,9 @@ class PartitionRange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 CLAIM_PARTITION: Final = """
-INSERT INTO stream_offsets AS stored (topic, partition, topic_id, next_offset, writer)
-VALUES ($1, $2, $3, $4, $5)
+INSERT INTO stream_offsets AS stored
+    (topic, partition, topic_id, first_offset, next_offset, writer)
+VALUES ($1, $2, $3, $4, $4, $5)
 ON CONFLICT (topic, partition) DO UPDATE
 SET writer = EXCLUDED.writer, topic_id = coalesce(stored.topic_id, EXCLUDED.topic_id)
 RETURNING next_offset, topic_id
@@ -103,6 +104,36 @@ async def lock_offset(connection: Connection, topic: str, partition: int, writer
         raise OffsetFenceError(topic=topic, partition=partition)
     next_offset: int = row["next_offset"]
     return next_offset
+
+
+class StoredRange(msgspec.Struct, frozen=True, kw_only=True):
+    """The offsets [first, next) of a partition that are stored."""
+
+    first: int
+    next: int
+
+
+SELECT_STORED_RANGE: Final = """
+SELECT first_offset, next_offset FROM stream_offsets WHERE topic = $1 AND partition = $2
+"""
+
+LOCK_STORED_RANGE: Final = SELECT_STORED_RANGE + "FOR UPDATE"
+
+
+async def select_stored_range(
+    connection: Connection, topic: str, partition: int
+) -> StoredRange | None:
+    """Return what is stored of a partition, None before its first batch."""
+    row = await connection.fetchrow(SELECT_STORED_RANGE, topic, partition)
+    return None if row is None else StoredRange(first=row["first_offset"], next=row["next_offset"])
+
+
+async def lock_stored_range(
+    connection: Connection, topic: str, partition: int
+) -> StoredRange | None:
+    """Return what is stored of a partition and keep its writer out until the transaction ends."""
+    row = await connection.fetchrow(LOCK_STORED_RANGE, topic, partition)
+    return None if row is None else StoredRange(first=row["first_offset"], next=row["next_offset"])
 
 
 ADVANCE_OFFSET: Final = """

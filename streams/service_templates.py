@@ -21,14 +21,29 @@ class TemplateChanges(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ServiceTemplates:
-    """What the shapes of a service resolve to, as stored."""
+    """What the shapes of a service resolve to."""
 
     def __init__(self, known: Iterable[KnownShape]) -> None:
         self._set = TemplateSet()
         self._texts: dict[int, str] = {}
         self._resolved: dict[int, ResolvedTemplate] = {}
         self._members: dict[int, list[int]] = {}
-        self.add({shape.shape_id: shape.shape for shape in known})
+        for shape in known:
+            self._texts[shape.shape_id] = shape.shape
+            self._resolved[shape.shape_id] = ResolvedTemplate(shape.template_id, shape.text)
+        self._members = _members_of(self._resolved)
+        self._unstored: TemplateChanges | None = self.add(self._texts)
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    def take_unstored(self) -> TemplateChanges | None:
+        """Return, once, what was stored otherwise than it resolves now.
+
+        There is something when shapes were forgotten or the rules changed since it was stored.
+        """
+        unstored, self._unstored = self._unstored, None
+        return unstored
 
     def __contains__(self, shape_id: int) -> bool:
         return shape_id in self._texts
@@ -64,7 +79,7 @@ class ServiceTemplates:
         self._members = _members_of(self._resolved)
         return TemplateChanges(
             resolved=[
-                KnownShape(shape_id, template.template_id, self._texts[shape_id])
+                KnownShape(shape_id, self._texts[shape_id], template.template_id, template.text)
                 for shape_id, template in sorted(changed.items())
             ],
             moved=sorted(changed.keys() & before.keys()),

@@ -20,7 +20,7 @@ from streams.domain.summaries import (
     write_summary,
 )
 from streams.domain.windows import MINUTE_NS, starts_after, window_start
-from streams.service_templates import ServiceTemplates
+from streams.service_templates import ServiceTemplates, TemplateChanges
 from streams.store.summaries import (
     MinuteCounts,
     SummaryRow,
@@ -72,6 +72,9 @@ class WindowWriter:
         self._waiting.update(due)
         for key in due:
             await self._add_followers(key)
+        unstored = self._templates.take_unstored()
+        if unstored is not None:
+            await self._apply(unstored)
         written = 0
         while self._waiting:
             key = min(self._waiting)
@@ -96,9 +99,14 @@ class WindowWriter:
             return
         sightings = await select_sightings(self._connection, unknown)
         changes = self._templates.add({one.shape_id: one.shape for one in sightings.values()})
-        await delete_templates(self._connection, changes.gone)
-        await upsert_aliases(self._connection, self._service, changes.resolved)
-        await self._write_again(changes.moved)
+        await self._apply(changes)
+
+    async def _apply(self, changes: TemplateChanges) -> None:
+        """Store what shapes resolve to now; windows that it touches come again."""
+        if changes.resolved:
+            await delete_templates(self._connection, changes.gone)
+            await upsert_aliases(self._connection, self._service, changes.resolved)
+            await self._write_again(changes.moved)
 
     async def _write_again(self, shape_ids: Sequence[int]) -> None:
         """Put the windows with lines of these shapes, and those after them, on the list."""

@@ -1,5 +1,6 @@
 """Records -> stored lines: decoded, with the shape of each line and its headline."""
 
+from base64 import b64encode
 from typing import Final
 
 import msgspec
@@ -31,6 +32,14 @@ class PreparedRecord(Prepared, frozen=True, kw_only=True):
     lines: tuple[PreparedLine, ...] = ()
 
 
+def raw_text(value: bytes) -> RawText:
+    """Return the original value: text, or base64 where the bytes are not valid UTF-8."""
+    try:
+        return RawText(value.decode())
+    except UnicodeDecodeError:
+        return RawText(b64encode(value).decode("ascii"), is_base64=True)
+
+
 class LinePreparer:
     """Prepares records; holds bounded caches that change the speed and never the result."""
 
@@ -48,7 +57,7 @@ class LinePreparer:
         return PreparedRecord(record=record, lines=self._lines(record, decoded))
 
     def _lines(self, record: SourceRecord, decoded: Decoded) -> tuple[PreparedLine, ...]:
-        raw = RawText(decoded.raw, decoded.raw_is_base64)
+        raw = raw_text(record.value or b"")
         return tuple(
             self._line(record, event, index, raw if index == 0 else None)
             for index, event in enumerate(decoded.events)

@@ -43,15 +43,27 @@ async def select_sightings(connection: Connection, shape_ids: Sequence[int]) -> 
 
 
 class KnownShape(msgspec.Struct, frozen=True):
-    """A shape with the template it was resolved to."""
+    """A shape with the template it resolves to, and that template's text."""
 
     shape_id: int
-    template_id: int
     shape: str
+    template_id: int
+    text: str
+
+
+COUNT_SHAPES: Final = "SELECT count(*) FROM log_shape_templates WHERE service = $1"
+
+
+async def count_known_shapes(connection: Connection, service: str) -> int:
+    """Return how many shapes of the service are resolved."""
+    count: int = await connection.fetchval(COUNT_SHAPES, service)
+    return count
 
 
 SELECT_SHAPES: Final = """
-SELECT shape_id, template_id, shape FROM log_shape_templates WHERE service = $1
+SELECT shape_id, shape, template_id, coalesce(text, '') AS text
+FROM log_shape_templates AS alias LEFT JOIN log_templates USING (template_id)
+WHERE alias.service = $1
 """
 
 
@@ -59,6 +71,17 @@ async def select_known_shapes(connection: Connection, service: str) -> list[Know
     """Return the shapes of a service that the finalizer has resolved before."""
     rows = await connection.fetch(SELECT_SHAPES, service)
     return [KnownShape(*row.values()) for row in rows]
+
+
+DELETE_UNSEEN_SHAPES: Final = """
+DELETE FROM log_shape_templates AS alias
+WHERE NOT EXISTS (SELECT FROM log_block_shapes AS seen WHERE seen.shape_id = alias.shape_id)
+"""
+
+
+async def delete_unseen_shapes(connection: Connection) -> None:
+    """Forget shapes that no block holds any more (rules changed and blocks were replayed)."""
+    await connection.execute(DELETE_UNSEEN_SHAPES)
 
 
 UPSERT_ALIASES: Final = """

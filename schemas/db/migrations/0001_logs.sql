@@ -3,6 +3,7 @@ CREATE TABLE stream_offsets (
     topic        text        NOT NULL,
     partition    integer     NOT NULL,
     topic_id     uuid,                 -- the broker's id; another one means the topic was made anew
+    first_offset bigint      NOT NULL DEFAULT 0,  -- where the broker's log began when we first read it
     next_offset  bigint      NOT NULL,
     max_event_ns bigint      NOT NULL DEFAULT 0,  -- newest event time, ns since 1970 UTC
     writer       uuid,                 -- the worker that was given the partition last
