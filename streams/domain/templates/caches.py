@@ -1,50 +1,53 @@
 """Dictionaries that stay small."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Generic, TypeVar
 
+K = TypeVar("K")
 V = TypeVar("V")
 
 
-class BoundedCache(dict[str, V]):
-    """A cache in two generations: what was not asked for again is forgotten.
+class BoundedCache(Generic[K, V]):
+    """A cache in two generations: what is not asked for again is forgotten.
 
-    It holds at most twice `capacity` entries; reading a missing key raises KeyError.
+    It holds at most `capacity` entries in each generation.
     """
 
     def __init__(self, capacity: int) -> None:
-        super().__init__()
         self.capacity = capacity
-        self.older: dict[str, V] = {}
+        self.newer: dict[K, V] = {}
+        self.older: dict[K, V] = {}
 
-    def __missing__(self, key: str) -> V:
-        value = self.older[key]
-        self.put(key, value)
+    def get(self, key: K) -> V | None:
+        """Return the value of a key, None when it is not known (any more)."""
+        value = self.newer.get(key)
+        if value is None:
+            value = self.older.get(key)
+            if value is not None:
+                self.put(key, value)
         return value
 
-    def put(self, key: str, value: V) -> None:
-        """Remember the value; the older generation is forgotten when this one is full."""
-        if len(self) >= self.capacity:
-            self.older = dict(self)
-            self.clear()
-        self[key] = value
+    def put(self, key: K, value: V) -> None:
+        """Remember a value; the older generation is forgotten when the newer is full."""
+        if len(self.newer) >= self.capacity:
+            self.older = self.newer
+            self.newer = {}
+        self.newer[key] = value
 
 
-class ComputingCache(BoundedCache[str]):
-    """A bounded cache that computes what it lacks and keeps only keys that can come again."""
+class ComputingCache(dict[str, str]):
+    """A dictionary that computes what it lacks, and starts afresh when it is full."""
 
-    def __init__(
-        self, capacity: int, compute: Callable[[str], str], is_worth_keeping: Callable[[str], bool]
-    ) -> None:
-        super().__init__(capacity)
+    def __init__(self, capacity: int, compute: Callable[[str], str], *, max_key_chars: int) -> None:
+        super().__init__()
+        self.capacity = capacity
         self.compute = compute
-        self.is_worth_keeping = is_worth_keeping
+        self.max_key_chars = max_key_chars
 
     def __missing__(self, key: str) -> str:
-        value = self.older.get(key)
-        if value is None:
-            value = self.compute(key)
-            if not self.is_worth_keeping(key):
-                return value
-        self.put(key, value)
+        value = self.compute(key)
+        if len(key) <= self.max_key_chars:
+            if len(self) >= self.capacity:
+                self.clear()
+            self[key] = value
         return value

@@ -16,32 +16,50 @@ from streams.domain.templates.lexicon import (
 
 WILDCARD: Final = "<*>"
 
-# Marks that live only between the two stages; a body cannot hold them (see FOLD and CLEAN).
+# Marks that live only between the two stages; a body cannot hold them (see CLEAN).
 FIRST: Final = "\x01"  # before a token: it opens the line
 _DATE: Final = "\x02"
 _TIME: Final = "\x03"
-WEAK: Final = "\x04"  # a word with one digit, perhaps a constant: ssh2, L3, tty1
-THREE_DIGITS: Final = "\x05"  # perhaps an HTTP status
+WEAK: Final = "\x04"  # a word with a digit, perhaps a constant: ssh2, L3, tty1
+NUMBER: Final = "\x05"  # perhaps an HTTP status
 
 CLEAN: Final[dict[int, str]] = dict.fromkeys(range(9), " ")
-# A digit is as good as another: one cache entry stands for all lines that differ in digits.
-FOLD: Final = CLEAN | dict.fromkeys(map(ord, "123456789"), "0")
+_FOLD: Final = bytes.maketrans(b"123456789" + bytes(range(9)), b"0" * 9 + b" " * 9)
+_IDS: Final = re.compile(
+    rb"\b(?:0x[0a-f]+|(?=[a-f]*0)[0a-f]{4,}|(?=[a-f-]*0)[0a-f]+(?:-[0a-f]+){4})\b"
+)
+
+
+def fold_digits(line: str) -> bytes:
+    """Return the line with `0` for each digit: one cache entry stands for many lines."""
+    return line.encode("utf-8", "surrogatepass").translate(_FOLD)
+
+
+def fold_numbers(folded: bytes) -> bytes:
+    """Return a line of folded digits with each number, however long, as one `0`."""
+    while b"00" in folded:
+        folded = folded.replace(b"00", b"0")
+    return folded
+
+
+def fold_ids(folded: bytes) -> bytes:
+    """Return a line of folded numbers with its hexadecimal ids as `0`, too."""
+    return _IDS.sub(b"0", folded)
+
 
 _OPENING: Final = "([{<\"'`"
 _CLOSING: Final = ".,;:!?)]}>\"'`"
-_PLAIN: Final = re.compile(r"[A-Za-z_*&#+-]+")
-_DIGIT: Final = re.compile("[0-9]")
 _WEAK_WORD: Final = re.compile(r"[A-Za-z]+0[A-Za-z]*")
-_WEAK_KEY: Final = re.compile(r"[A-Za-z_]+0{1,2}[A-Za-z_]*(?==)")
-_EXACT_WEAK: Final = re.compile(r"[A-Za-z_]+[0-9]{1,2}[A-Za-z_]*")
-_STATUS: Final = re.compile(r"((?:[\w.-]*(?i:status|code|response)[\"']?[=:][\"']?)?)000")
+_WEAK_KEY: Final = re.compile(r"[A-Za-z_]+0[A-Za-z_]*(?==)")
+_EXACT_WEAK: Final = re.compile(
+    r"[^\w]*([A-Za-z]+[0-9][A-Za-z]*(?=[^\w=]*$)|[A-Za-z_]+[0-9]{1,2}[A-Za-z_]*(?==))"
+)
+_STATUS: Final = re.compile(r"((?:[\w.-]*(?i:status|code|response)[\"']?[=:][\"']?)?)0")
 _URL: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://[^\s\"'<>,;)\]}]*")
 _COLON_HEX: Final = re.compile(r"[0-9A-Fa-f:.]+(?:%[0-9A-Za-z]+)?(?:/[0-9]+)?")
 _ADDRESS: Final = re.compile(r"[0-9.]+(?::[0-9]+)?")
-_DATE_TOKEN: Final = re.compile(
-    r"0{4}([-/.])0{1,2}\1 ?0{1,2}|0{1,2}([-/.])0{1,2}\2(?:0{4}|00)|0{4}-00-00"
-)
-_TIME_TOKEN: Final = re.compile(r"0{1,2}:00(?::00)?(?:[.,]0+)?(?:Z|[+-]00:?00)?")
+_DATE_TOKEN: Final = re.compile(r"0([-/.])0\1 ?0")
+_TIME_TOKEN: Final = re.compile(r"0:0(?::0)?(?:[.,]0)?(?:Z|[+-]0(?::0)?)?")
 _PATH: Final = re.compile(
     r"~?\.{0,2}/[^\s\"'<>,;:()\[\]{}|=]+|[A-Za-z]:\\[^\"'<>,;()|=]*|\\\\[^\"'<>,;()|=]+"
 )
@@ -50,7 +68,7 @@ _OUTER: Final = re.compile(r"([=,;()\[\]<>\"'`|]|(?<!\$)\{|(?<!\$)\}|->)")
 _INNER: Final = re.compile(r"([:{}@/?&!#]|\.{2,})")
 _DOTTED: Final = re.compile(r"[A-Za-z_$*][\w$*-]*(?:\.[\w$*-]+){2,}")
 _HEX_WORD: Final = re.compile(r"[a-f]{8,}|[A-F]{8,}")
-_WORD_DOT_NUMBER: Final = re.compile(r"([A-Za-z_-]+)\.0+")
+_WORD_DOT_NUMBER: Final = re.compile(r"([A-Za-z_-]+)\.0")
 _HOST: Final = re.compile(
     r"[a-z-]+(?:\.[a-z-]+)*\."
     r"(?:com|net|org|edu|gov|mil|io|de|fr|uk|us|jp|cn|ru|br|nl|eu|au|ca|ch|se|es|pl|kr|tw"
@@ -70,8 +88,8 @@ def mask_token(token: str) -> str:
     is_first = token[0] == FIRST
     if is_first:
         token = token[1:]
-    if _PLAIN.fullmatch(token):
-        return WILDCARD if _HEX_WORD.fullmatch(token) else token
+    if token.isalnum():
+        return _mask_alphanumeric(token)
     without_opening = token.lstrip(_OPENING)
     core = without_opening.rstrip(_CLOSING)
     if not core:
@@ -81,6 +99,14 @@ def mask_token(token: str) -> str:
         without_opening = "{" + without_opening
     opening = token[: len(token) - len(without_opening)]
     return opening + _mask_core(core, is_first=is_first) + without_opening[len(core) :]
+
+
+def _mask_alphanumeric(token: str) -> str:
+    if "0" not in token:
+        return WILDCARD if _HEX_WORD.fullmatch(token) else token
+    if len(token) == 1:
+        return NUMBER
+    return WEAK if _WEAK_WORD.fullmatch(token) else WILDCARD
 
 
 def _mask_core(core: str, *, is_first: bool) -> str:
@@ -102,7 +128,7 @@ def _mask_whole(core: str) -> str | None:
         return WEAK
     status = _STATUS.fullmatch(core)
     if status is not None:
-        return status.group(1) + THREE_DIGITS
+        return status.group(1) + NUMBER
     if _DATE_TOKEN.fullmatch(core):
         return _DATE
     if _TIME_TOKEN.fullmatch(core):
@@ -112,8 +138,8 @@ def _mask_whole(core: str) -> str | None:
 
 def exact_weak(masked: str, exact: str) -> str:
     """Return the masked token with the weak word that the exact token has in its place."""
-    found = _EXACT_WEAK.search(exact)
-    return masked.replace(WEAK, found.group(0) if found else WILDCARD)
+    found = _EXACT_WEAK.match(exact)
+    return masked.replace(WEAK, found.group(1) if found else WILDCARD)
 
 
 def _mask_part(part: str, *, is_first: bool) -> str:
@@ -144,7 +170,7 @@ def _mask_location(core: str) -> str | None:
 
 
 def _mask_piece(piece: str, *, is_first: bool) -> str:
-    if not _DIGIT.search(piece):
+    if "0" not in piece:
         is_value = _is_name(piece) and not is_first
         return WILDCARD if is_value or _HEX_WORD.fullmatch(piece) else piece
     if _PERCENT.fullmatch(piece):
@@ -170,14 +196,14 @@ def find_status(masked_tokens: Sequence[str]) -> int | None:
     )
     previous = ""
     for index, token in enumerate(masked_tokens):
-        if THREE_DIGITS in token and _names_status(token, previous, is_request=is_request):
+        if NUMBER in token and _names_status(token, previous, is_request=is_request):
             return index
         previous = token
     return None
 
 
 def _names_status(token: str, previous: str, *, is_request: bool) -> bool:
-    name = token.partition(THREE_DIGITS)[0].strip("\"'=:([").lower()
+    name = token.partition(NUMBER)[0].strip("\"'=:([").lower()
     if not name:
         if is_request and previous.endswith(('"', "'", f"/{WILDCARD}")):
             return True
@@ -185,8 +211,9 @@ def _names_status(token: str, previous: str, *, is_request: bool) -> bool:
     return "status" in name or (is_request and name.endswith(_STATUS_NAMES))
 
 
-_STATUS_CLASS: Final = re.compile(r"([1-5])[0-9]{2}(?=[^0-9]*$)")
-_SERVER_ERROR: Final = re.compile(r"(5)[0-9]{2}(?=[^0-9]*$)")
+_STATUS_CLASS: Final = re.compile(r"(?<![0-9])([1-5])[0-9]{2}(?=[^0-9]*$)")
+_SERVER_ERROR: Final = re.compile(r"(?<![0-9])(5)[0-9]{2}(?=[^0-9]*$)")
+_ANY_NUMBER: Final = re.compile("[0-9]+(?=[^0-9]*$)")
 
 
 def mask_status(exact: str, previous: str) -> str:
@@ -197,11 +224,12 @@ def mask_status(exact: str, previous: str) -> str:
     """
     pattern = _SERVER_ERROR if previous.endswith(":") else _STATUS_CLASS
     classed = pattern.sub(rf"\1{WILDCARD}", exact)
-    return classed if classed != exact else re.sub("[0-9]{3}", WILDCARD, exact)
+    return classed if classed != exact else _ANY_NUMBER.sub(WILDCARD, exact)
 
 
 _UNIT: Final = f"(?i:{'|'.join(sorted(UNITS, key=len, reverse=True))})"
 _LINE_RULES: Final = (
+    (re.compile(f"[{WEAK}{NUMBER}]"), WILDCARD),
     # Dates in words, and date plus time: one value.
     (
         re.compile(rf"(?:\b{WEEKDAY},? )?\b{MONTH} <\*>,? (?:<\*> )?{_TIME}(?: {ZONE})?(?: <\*>)?"),
@@ -212,7 +240,7 @@ _LINE_RULES: Final = (
         WILDCARD,
     ),
     (re.compile(rf"{_DATE}[ T]{_TIME}"), WILDCARD),
-    (re.compile(f"[{_DATE}{_TIME}{WEAK}{THREE_DIGITS}]"), WILDCARD),
+    (re.compile(f"[{_DATE}{_TIME}]"), WILDCARD),
     # A request line: target and version are one value.
     (
         re.compile(rf"\b({'|'.join(sorted(HTTP_METHODS))}) (?:/|<\*>)[^\s\"]*(?: HTTP/<\*>)?"),

@@ -54,18 +54,22 @@ class TemplateSet:
         self._buckets: defaultdict[Words, dict[int, _Shape]] = defaultdict(dict)
         self._dirty: set[Words] = set()
         self._resolved: dict[int, ResolvedTemplate] = {}
+        self._size = 0
 
     def __len__(self) -> int:
-        return sum(map(len, self._buckets.values()))
+        return self._size
 
-    def add(self, shape_id: int, shape: str) -> None:
-        """Add a shape; adding it again changes nothing."""
+    def add(self, shape_id: int, shape: str) -> bool:
+        """Add a shape and say whether it is new; adding it again changes nothing."""
         collapsed = _RUN.sub(_WILD, shape.replace(WILDCARD, _WILD))
         key = _bucket_key(collapsed)
         bucket = self._buckets[key]
-        if shape_id not in bucket:
-            bucket[shape_id] = _Shape(shape_id, shape, collapsed)
-            self._dirty.add(key)
+        if shape_id in bucket:
+            return False
+        bucket[shape_id] = _Shape(shape_id, shape, collapsed)
+        self._dirty.add(key)
+        self._size += 1
+        return True
 
     def resolve(self) -> dict[int, ResolvedTemplate]:
         """Return the template of each shape id; only what new shapes can touch is recomputed.

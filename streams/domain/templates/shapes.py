@@ -10,12 +10,14 @@ from streams.domain.templates.caches import BoundedCache, ComputingCache
 from streams.domain.templates.masking import (
     CLEAN,
     FIRST,
-    FOLD,
-    THREE_DIGITS,
+    NUMBER,
     WEAK,
     WILDCARD,
     exact_weak,
     find_status,
+    fold_digits,
+    fold_ids,
+    fold_numbers,
     mask_line,
     mask_status,
     mask_token,
@@ -75,9 +77,10 @@ class ShapeCache:
     """Turn bodies into shapes. What it remembers makes it fast and changes no answer."""
 
     def __init__(self) -> None:
-        self._lines: BoundedCache[str | _Variants] = BoundedCache(_CACHED_LINES)
-        self._tokens = ComputingCache(_CACHED_TOKENS, mask_token, _may_come_again)
-        self._masked: BoundedCache[str | _Variants] = BoundedCache(_CACHED_SHAPES)
+        self._lines: BoundedCache[bytes, str | _Variants] = BoundedCache(_CACHED_LINES)
+        self._unified: BoundedCache[bytes, str | _Variants] = BoundedCache(_CACHED_LINES)
+        self._tokens = ComputingCache(_CACHED_TOKENS, mask_token, max_key_chars=_CACHED_TOKEN_CHARS)
+        self._masked: BoundedCache[str, str | _Variants] = BoundedCache(_CACHED_SHAPES)
 
     def shape(self, body: str) -> str:
         """Return the shape of a body: of its first line, and the exception class of a trace."""
@@ -94,14 +97,21 @@ class ShapeCache:
         return f"{shape} {thrown}" if thrown else shape
 
     def _line_shape(self, line: str) -> str:
-        folded = line.translate(FOLD)
-        try:
-            found = self._lines[folded]
-        except KeyError:
-            found = self._learn(folded)
-            if len(folded) <= _CACHED_LINE_CHARS:
-                self._lines.put(folded, found)
+        folded = fold_digits(line)
+        found = self._lines.get(folded) or self._find(folded)
         return found if isinstance(found, str) else _variant_shape(found, line)
+
+    def _find(self, folded: bytes) -> str | _Variants:
+        """Look again without numbers and ids; a line with an id is not worth remembering."""
+        numbers = fold_numbers(folded)
+        unified = fold_ids(numbers)
+        found = self._unified.get(unified)
+        if found is None:
+            found = self._learn(unified.decode("utf-8", "surrogatepass"))
+            self._unified.put(unified, found)
+        if unified == numbers and len(folded) <= _CACHED_LINE_CHARS:
+            self._lines.put(folded, found)
+        return found
 
     def _learn(self, folded: str) -> str | _Variants:
         tokens = folded.split()
@@ -114,17 +124,16 @@ class ShapeCache:
         cache = self._tokens
         masked = [cache[token] for token in tokens]
         joined = " ".join(masked)
-        try:
-            return self._masked[joined]
-        except KeyError:
+        found = self._masked.get(joined)
+        if found is None:
             found = _plan(masked, joined)
             self._masked.put(joined, found)
-            return found
+        return found
 
 
 def _plan(masked: list[str], joined: str) -> str | _Variants:
     weak = tuple(i for i, token in enumerate(masked) if WEAK in token)[:MAX_WEAK_TOKENS]
-    status = find_status(masked) if THREE_DIGITS in joined else None
+    status = find_status(masked) if NUMBER in joined else None
     if weak or status is not None:
         return _Variants(masked, weak, status, {})
     return mask_line(joined)
@@ -147,9 +156,3 @@ def _variant_shape(variants: _Variants, line: str) -> str:
         if len(variants.shapes) < _CACHED_VARIANTS:
             variants.shapes[key] = found
     return found
-
-
-def _may_come_again(token: str) -> bool:
-    """Say whether a folded token is no unique id: short, with few digits among its letters."""
-    digits = token.count("0")
-    return len(token) <= _CACHED_TOKEN_CHARS and (digits < 5 or digits > len(token) // 2)

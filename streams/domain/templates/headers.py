@@ -1,0 +1,188 @@
+"""Where a raw log line's header ends: time, host, process, level, logger, in any known order."""
+
+import re
+from typing import Final
+
+from streams.domain.templates.lexicon import MONTH, WEEKDAY, is_status_word
+
+_MAX_HEADER_CHARS: Final = 400
+# Tokens of the header that may stand before its first time stamp.
+_MAX_LEADING_TOKENS: Final = 5
+# No header looked at has more parts; each step consumes one.
+_MAX_STEPS: Final = 24
+
+_CLOCK: Final = r"[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:[.,:][0-9]{1,9})?)?"
+_STAMP: Final = "|".join(
+    (
+        r"[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}[T _:-]{1,3}[0-9]{1,2}[:.][0-9]{2}[:.][0-9]{2}"
+        r"(?:[.,:][0-9]{1,9})?",
+        rf"[0-9]{{1,2}}[-/.][0-9]{{1,2}}(?:[-/.][0-9]{{2,4}})?[T ,]{{1,2}}{_CLOCK}(?: [AP]M)?",
+        rf"[0-9]{{8}}[-T _]{_CLOCK}",
+        r"[0-9]{6} [0-9]{6}",
+        rf"[0-9]{{1,2}}[/ -]{MONTH}[/ -][0-9]{{4}}[: ]{_CLOCK}",
+        rf"(?:{WEEKDAY},? )?{MONTH} {{1,2}}[0-9]{{1,2}},? (?:[0-9]{{4}} )?{_CLOCK}"
+        r"(?: [A-Z]{3,4})?(?: [0-9]{4})?",
+        rf"[IWEFD][0-9]{{4}} {_CLOCK}",
+        r"[0-9]{4}[-/.][0-9]{2}[-/.][0-9]{2}",
+        r"1[0-9]{9}(?:[.][0-9]{1,9}|[0-9]{3})?",
+        r"[0-9]{1,2}:[0-9]{2}:[0-9]{2}(?:[.,:][0-9]{1,9})?",
+    )
+)
+_TIME: Final = re.compile(
+    rf"[\[(]?(?:{_STAMP})(?: ?(?:Z|UTC|GMT|[+-][0-9]{{2}}:?[0-9]{{2}}))?[\])]?[,:;]?(?=[\s|]|$)"
+)
+_PRIORITY: Final = re.compile(r"<[0-9]{1,3}>(?:[0-9] )?")
+_LEADING: Final = re.compile(r"(?:-|[A-Z_]+|[^\s\"']*[0-9._][^\s\"']*)\s+")
+_LEVEL: Final = re.compile(
+    r"[\[(<]?(?:TRACE|DEBUG|INFO|INFORMATION|NOTICE|WARN|WARNING|ERROR|ERR|SEVERE|CRITICAL|CRIT"
+    r"|ALERT|EMERG|FATAL|PANIC|FINE|FINER|FINEST|CONFIG|LOG|VERBOSE"
+    r"|Trace|Debug|Info|Information|Notice|Warn|Warning|Error|Critical|Fatal"
+    r"|trace|debug|info|notice|warn|error|crit|alert|emerg|fatal)[\])>]?[:,]?(?=[\s|]|$)"
+)
+_LETTER_LEVEL: Final = re.compile(r"[VDIWEFT](?=\s+[\w.$-]+\s*:)")
+_MARK: Final = re.compile(r"(?:-{1,2}|\||:|\*)(?=\s)")
+_NUMBER: Final = re.compile(r"[\[(]?(?:0x)?[0-9]+(?:[#:-][0-9]+)*[\])]?[:,]?(?=[\s|]|$)")
+_BRACKETS: Final = re.compile(r"\[[^\[\]]*(?:\[[^\[\]]*\][^\[\]]*)*\]:?(?=\s)")
+_FIELDS: Final = re.compile(r"(?:\|[\w.$-]+){0,2}\|")
+_PROCESS: Final = re.compile(r"[\w./-]+(?:\([^()\s]*\))?(?:\[[^\[\]\s]*\])?:(?=\s|$)")
+_LOGGER: Final = re.compile(
+    r"(?:[A-Za-z_][\w-]*(?:[.$/][\w$<>*-]+)+|[A-Z]\w*[a-z]\w*|[\w.-]+\[[0-9]+\])"
+    r"(?:\.\w+)?(?::[0-9]+)?\s*:(?=\s|$)"
+)
+_NAME_AND_DASH: Final = re.compile(r"([\w.$:/@-]+)(?: \*?[\w.]+)? -(?=\s)")
+_PLAIN_LOGGER: Final = re.compile(r"[A-Za-z_]\w*(?:\.\w+)+(?=\s+\[|\s{2,})|[A-Z]{2,10}(?=\s{2,})")
+_HOST_BEFORE_PROCESS: Final = re.compile(
+    r"[\w./@-]+\s+(?=(?:-- )?[\w./-]+(?:\([^()\s]*\))?(?:\[[^\[\]\s]*\])?:(?:\s|$))"
+)
+_SPACE: Final = re.compile(r"[\s|]*")
+
+
+def split_header(line: str) -> tuple[str, str]:
+    """Return (header, body) of a raw line; the header is empty when none is recognised.
+
+    A header is known by a time stamp among its first tokens. Linear in the length of the header.
+    """
+    start = _first_time(line)
+    if start is None:
+        return "", line
+    end = _Scanner(line[: start + _MAX_HEADER_CHARS], start).scan()
+    body = line[end:]
+    return (line[:end].rstrip(), body) if body.strip() else ("", line)
+
+
+def _first_time(line: str) -> int | None:
+    """Return where the first time stamp starts: at most a few opaque tokens precede it."""
+    priority = _PRIORITY.match(line)
+    position = priority.end() if priority else 0
+    for _ in range(_MAX_LEADING_TOKENS + 1):
+        if _TIME.match(line, position):
+            return position
+        leading = _LEADING.match(line, position)
+        if leading is None:
+            return None
+        position = leading.end()
+    return None
+
+
+class _Scanner:
+    """Consumes header parts from left to right until what follows is the message."""
+
+    def __init__(self, line: str, position: int) -> None:
+        self.line = line
+        self.position = position
+        self.has_level = False
+        self.has_name = False
+
+    def scan(self) -> int:
+        """Return the position of the first character of the message."""
+        for _ in range(_MAX_STEPS):
+            if self.has_name or not self._step():
+                break
+            self._skip(_SPACE)
+        return self.position
+
+    def _step(self) -> bool:
+        return (
+            self._time()
+            or self._skip(_MARK)
+            or self._level()
+            or self._number()
+            or self._brackets()
+            or self._name()
+            or self._words_before_level()
+            or self._host()
+        )
+
+    def _skip(self, pattern: re.Pattern[str]) -> bool:
+        found = pattern.match(self.line, self.position)
+        if found is None:
+            return False
+        self.position = found.end()
+        return True
+
+    def _time(self) -> bool:
+        if self.has_level or not self._skip(_TIME):
+            return False
+        fields = _FIELDS.match(self.line, self.position)
+        if fields is not None and fields.end() - self.position > 1:
+            self.position = fields.end()
+            self.has_name = True
+        return True
+
+    def _level(self) -> bool:
+        if self.has_level or not (self._skip(_LEVEL) or self._skip(_LETTER_LEVEL)):
+            return False
+        self.has_level = True
+        return True
+
+    def _number(self) -> bool:
+        return not self.has_level and self._skip(_NUMBER)
+
+    def _brackets(self) -> bool:
+        """Consume a thread or request id; after the level only if a name follows it."""
+        found = _BRACKETS.match(self.line, self.position)
+        if found is None:
+            return False
+        rest = _SPACE.match(self.line, found.end())
+        next_start = rest.end() if rest else found.end()
+        if self.has_level and not (
+            _LOGGER.match(self.line, next_start) or _MARK.match(self.line, next_start)
+        ):
+            return False
+        self.position = found.end()
+        return True
+
+    def _name(self) -> bool:
+        if self._skip(_LOGGER) or (not self.has_level and self._skip(_PROCESS)):
+            self.has_name = True
+            return True
+        if self.has_level and self._skip(_PLAIN_LOGGER):
+            self._skip(_SPACE)
+            self._skip(_BRACKETS)
+            self._skip(_SPACE)
+            self.has_name = True
+            return True
+        dashed = _NAME_AND_DASH.match(self.line, self.position)
+        if dashed is None or is_status_word(dashed.group(1)):
+            return False
+        self.position = dashed.end()
+        return True
+
+    def _words_before_level(self) -> bool:
+        """Consume up to a level that stands a few opaque words further on."""
+        if self.has_level:
+            return False
+        position = self.position
+        for _ in range(_MAX_LEADING_TOKENS):
+            leading = _LEADING.match(self.line, position)
+            if leading is None:
+                return False
+            position = leading.end()
+            if _LEVEL.match(self.line, position):
+                self.position = position
+                return True
+        return False
+
+    def _host(self) -> bool:
+        """Consume one word when a process name follows it: `host sshd[1]:`."""
+        return not self.has_level and self._skip(_HOST_BEFORE_PROCESS)
