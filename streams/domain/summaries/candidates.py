@@ -81,7 +81,8 @@ def _changed_rate(one: Present, past: Past) -> Candidate:
         kind = FindingKind.DROP if one.count else FindingKind.GONE
     number = one.severity_number if one.count else past.series[one.template_id].severity_number
     bent = above_noise(rare, past.noise, past.config.saturation)
-    return _candidate(kind, one, past, rarity=bent, severity_number=number)
+    is_rare = rare >= past.config.rare_from
+    return _candidate(kind, one, past, rarity=bent if is_rare else 0.0, severity_number=number)
 
 
 def _missing(one: Present, past: Past) -> Candidate:

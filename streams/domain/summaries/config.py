@@ -11,7 +11,8 @@ from schemas.summaries import SCHEMA_VERSION, Provenance
 class SummaryConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Scores are decimal orders of rarity (2 = one window in a hundred), times the importance.
 
-    `listed_from` and `unusual_from` are scores; `persists_from` is the rarity at which a finding
+    `listed_from` and `unusual_from` are scores; `rare_from` is the rarity below which
+    a changed count is no difference at all, `persists_from` the one at which a finding
     of the window before is still going on. `saturation` is the most that a change of rate can
     score however extreme it is, so that a new ERROR is not buried by a burst of INFO.
     """
@@ -20,6 +21,7 @@ class SummaryConfig(msgspec.Struct, frozen=True, kw_only=True):
     listed_from: float = 0.1
     unusual_from: float = 2.0
     persists_from: float = 1.3
+    rare_from: float = 1.3
     saturation: float = 6.0
     noise_quantile_percent: int = 90
     prior_degrees_of_freedom: int = 3

@@ -129,7 +129,7 @@ def _shifts(ranking: Ranking, lines: Lines) -> list[Finding]:
         end(
             story,
             present.get(int(template_id)) or absent_template(int(template_id)),
-            ranking.window,
+            ranking.window.exposure,
         )
         for template_id, story in sorted(before.items())
         if template_id not in shown

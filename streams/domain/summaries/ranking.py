@@ -105,7 +105,7 @@ def rank_findings(
 def _open_stories(
     previous: WindowSummary | None, window: WindowCounts, config: SummaryConfig
 ) -> dict[StoryKey, Finding]:
-    """Return the findings of the summary before that were not over."""
+    """Return the findings of the summary before that were unusual once and were not over."""
     if previous is None:
         return {}
     gap = window.start_ns - parse_time(previous.window_end)
@@ -114,7 +114,7 @@ def _open_stories(
     return {
         story_key(int(finding.template_id), finding.kind): finding
         for finding in previous.findings
-        if finding.state is not FindingState.OVER
+        if finding.state is not FindingState.OVER and finding.peak_score >= config.unusual_from
     }
 
 
@@ -129,7 +129,10 @@ def _findings(
         for candidate in find_candidates(window, past)
         if candidate.score >= past.config.listed_from
     }
-    chapters = [begin(fresh[key], window, past) for key in sorted(fresh.keys() - stories.keys())]
+    in_a_story = {template_id for template_id, direction in stories if direction != "values"}
+    # The end of a spike is no drop: a template tells one story at a time.
+    begun = [key for key in sorted(fresh) if key[0] not in in_a_story]
+    chapters = [begin(fresh[key], window, past) for key in begun]
     severe = present_templates(window, severity_from=WARN)
     for key, before in sorted(stories.items()):
         if before.kind is FindingKind.PARAM_SHIFT:
@@ -138,8 +141,8 @@ def _findings(
         one = seen.get(key[0]) or absent_template(key[0])
         if key in fresh or still_shows(before, one, window, past):
             chapters.append(go_on(before, one, window, past))
-        elif before.peak_score >= past.config.unusual_from:
-            chapters.append(end(before, one, window))
+        else:
+            chapters.append(end(before, one, past.exposure))
     return _worth_telling(best_first(chapters), past.config)
 
 

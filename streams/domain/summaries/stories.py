@@ -106,9 +106,9 @@ def go_on(before: Finding, present: Present, window: WindowCounts, past: Past) -
     )
 
 
-def end(before: Finding, present: Present, window: WindowCounts) -> Finding:
+def end(before: Finding, present: Present, exposure: float) -> Finding:
     """Return the last chapter: `until` says when it was over, the examples are those of before."""
-    expected = before.rate * window.exposure
+    expected = before.rate * exposure
     return msgspec.structs.replace(
         before,
         state=FindingState.OVER,
@@ -123,11 +123,9 @@ def end(before: Finding, present: Present, window: WindowCounts) -> Finding:
 def still_shows(before: Finding, present: Present, window: WindowCounts, past: Past) -> bool:
     """Tell whether the window still shows the finding of the window before.
 
-    Only what was unusual makes a story; what goes on for very long is how the service is now; what
-    an open window does not show yet is not over yet.
+    What goes on for very long is how the service is now; what an open window does not show yet
+    is not over yet.
     """
-    if before.peak_score < past.config.unusual_from:
-        return False
     calm = importance(before.severity_number, before.template) < ALARMING
     config = past.config
     if before.windows >= (config.calm_story_windows if calm else config.alarming_story_windows):
