@@ -24,3 +24,55 @@ class LogEvent(msgspec.Struct, frozen=True, kw_only=True):
     attributes: dict[str, JsonValue] = msgspec.field(default_factory=dict)
     trace_id: str | None = None
     span_id: str | None = None
+
+
+class CommitEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """One commit of a repository; (repository, sha) is unique.
+
+    `parents` is None when the source did not say; `timestamp_s` counts seconds since 1970-01-01
+    UTC, None when the source's date cannot be one. `problems` names what was wrong with the
+    payload, `conflict` tells that two payloads disagreed about this sha.
+    """
+
+    repository: str
+    sha: str
+    message: str
+    author: str
+    timestamp_s: int | None = None
+    parents: tuple[str, ...] | None = None
+    tags: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    conflict: bool = False
+
+
+class TagEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """A tag as of `timestamp_s`; `sha` is None once it is deleted. The newest statement counts."""
+
+    repository: str
+    name: str
+    sha: str | None
+    timestamp_s: int | None = None
+
+
+class ReleaseEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """A release cut by a person at `sha`; `commits` are part of it whatever their ancestry says."""
+
+    repository: str
+    name: str
+    sha: str
+    timestamp_s: int | None = None
+    commits: tuple[str, ...] = ()
+
+
+class OverrideEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """A person's repair of the entry of one commit; the newest counts, None leaves as it is."""
+
+    repository: str
+    sha: str
+    timestamp_s: int | None = None
+    category: str | None = None
+    scope: str | None = None
+    subject: str | None = None
+    breaking_text: str | None = None
+    is_hidden: bool | None = None

@@ -1,0 +1,26 @@
+"""The choices of a changelog, from a TOML or JSON file."""
+
+import tomllib
+from pathlib import Path
+
+import msgspec
+
+from schemas.errors import ConfigError
+from streams.domain.changelog.config import ChangelogConfig
+
+
+def read_config(path: Path | None) -> ChangelogConfig:
+    """Return the choices in a file, the usual ones when there is none.
+
+    Raises:
+        ConfigError: the file is not what docs/changelog.md describes.
+    """
+    if path is None:
+        return ChangelogConfig()
+    try:
+        content = path.read_bytes()
+        if path.suffix == ".json":
+            return msgspec.json.decode(content, type=ChangelogConfig)
+        return msgspec.convert(tomllib.loads(content.decode()), ChangelogConfig)
+    except (OSError, ValueError) as exc:
+        raise ConfigError(f"{path}: {exc}") from exc

@@ -1,0 +1,164 @@
+"""Entries from the chosen commits: sections, breaking notes, collapsed dependency chains."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from streams.domain.changelog.config import SECTIONS
+from streams.domain.changelog.dependencies import DependencyChain, chain_updates
+from streams.domain.changelog.documents import BreakingNote, Entry, SectionEntries
+from streams.domain.changelog.facts import Change
+from streams.domain.changelog.graph import UNKNOWN_TIME
+from streams.domain.changelog.history import History
+from streams.domain.changelog.people import co_authors, display_name
+from streams.domain.changelog.references import deduplicate
+from streams.domain.changelog.selection import Selection
+
+
+class Chain(NamedTuple):
+    """The steps of one dependency within a range, by their numbers in the graph."""
+
+    name: str
+    old: str | None
+    new: str
+    steps: tuple[int, ...]
+
+
+def find_chains(history: History, members: Sequence[int], selection: Selection) -> list[Chain]:
+    """Return the dependency updates that stand at the end of the range, hidden ones included."""
+    gone = {"reverted", "revert", "duplicate", "merge"}
+    steps = [
+        (number, update)
+        for number in members
+        if (update := history.facts[number].update) is not None
+        and not (number in selection.excluded and selection.excluded[number].reason in gone)
+    ]
+    return [
+        Chain(name, old, new, tuple(numbers)) for name, old, new, numbers in chain_updates(steps)
+    ]
+
+
+def as_dependencies(history: History, chains: Sequence[Chain]) -> tuple[DependencyChain, ...]:
+    """Return the chains for the document; what came back to where it was is left out."""
+    commits = history.graph.commits
+    return tuple(
+        DependencyChain(
+            name=chain.name,
+            old=chain.old,
+            new=chain.new,
+            shas=tuple(commits[number].sha for number in chain.steps),
+        )
+        for chain in chains
+        if chain.old != chain.new
+    )
+
+
+def build_sections(
+    history: History, selection: Selection, chains: Sequence[Chain]
+) -> tuple[SectionEntries, ...]:
+    """Return the entries by section, both in their fixed order."""
+    chain_of = {number: place for place, chain in enumerate(chains) for number in chain.steps}
+    grouped: dict[str, dict[tuple[int, int], list[tuple[int, Change]]]] = {}
+    for number, changes in selection.chosen.items():
+        for place, change in enumerate(changes):
+            key = _section_key(history, number, change)
+            # A breaking step is never hidden in a chain.
+            is_step = place == 0 and number in chain_of and change.breaking_text is None
+            line = (-1, chain_of[number]) if is_step else (number, place)
+            grouped.setdefault(key, {}).setdefault(line, []).append((number, change))
+    return tuple(
+        SectionEntries(
+            key=section.key,
+            title=history.config.title(section.key),
+            entries=_sorted_entries(history, grouped[section.key], chains),
+        )
+        for section in SECTIONS
+        if section.key in grouped
+    )
+
+
+def breaking_notes(sections: Sequence[SectionEntries]) -> tuple[BreakingNote, ...]:
+    """Return what breaks, in the order of the entries."""
+    return tuple(
+        BreakingNote(text=entry.breaking_text or entry.subject, scope=entry.scope, shas=entry.shas)
+        for section in sections
+        for entry in section.entries
+        if entry.breaking
+    )
+
+
+def _section_key(history: History, number: int, change: Change) -> str:
+    if history.facts[number].security_ids and change.found.decided_by != "OVERRIDE":
+        return "security"
+    return change.found.section
+
+
+def _sorted_entries(
+    history: History,
+    lines: Mapping[tuple[int, int], list[tuple[int, Change]]],
+    chains: Sequence[Chain],
+) -> tuple[Entry, ...]:
+    entries = [
+        _entry(history, steps, chains[line[1]] if line[0] < 0 else None, place=line[1])
+        for line, steps in lines.items()
+    ]
+    entries.sort(key=_entry_key)
+    return tuple(entries)
+
+
+def _entry_key(entry: Entry) -> tuple[str, int, str]:
+    time = UNKNOWN_TIME if entry.timestamp_s is None else entry.timestamp_s
+    return entry.scope or "", time, entry.id
+
+
+def _entry(
+    history: History, steps: Sequence[tuple[int, Change]], chain: Chain | None, *, place: int
+) -> Entry:
+    steps = sorted(steps, key=lambda step: step[0])
+    number, change = steps[-1]
+    commit, facts, found = history.graph.commits[number], history.facts[number], change.found
+    subject = found.subject
+    if chain is not None and len(steps) > 1:
+        place, subject = 0, _chain_subject(subject, history, number, chain)
+    elif chain is not None:
+        place = 0
+    return Entry(
+        id=f"{commit.sha}.{place}",
+        type=found.type,
+        category="security"
+        if _section_key(history, number, change) == "security"
+        else found.category,
+        scope=found.scope,
+        subject=subject,
+        breaking=change.breaking_text is not None,
+        breaking_text=change.breaking_text,
+        references=deduplicate([ref for _, step in steps for ref in step.parsed.references]),
+        mentions=tuple(sorted({name for _, step in steps for name in step.parsed.mentions})),
+        shas=tuple(history.graph.commits[step].sha for step, _ in steps),
+        pr=history.pull_requests.get(number),
+        authors=_authors(history, [step for step, _ in steps]),
+        timestamp_s=commit.timestamp_s,
+        security_ids=facts.security_ids,
+        attributed_by=history.attribution.method_of[number],
+        decided_by=found.decided_by,
+        confidence=found.confidence,
+        needs_review=found.needs_review,
+        reasons=found.reasons,
+    )
+
+
+def _chain_subject(subject: str, history: History, number: int, chain: Chain) -> str:
+    """Return the subject of the last step with the version that the first one left."""
+    update = history.facts[number].update
+    if update is None or update.old is None or chain.old is None:
+        return subject
+    return subject.replace(f"from {update.old} ", f"from {chain.old} ", 1)
+
+
+def _authors(history: History, numbers: Sequence[int]) -> tuple[str, ...]:
+    names: dict[str, str] = {}
+    for number in numbers:
+        author = history.graph.commits[number].author
+        names.setdefault(history.identities.person(author), display_name(author))
+        for name in co_authors(history.facts[number].changes[0].parsed):
+            names.setdefault(history.identities.person(name), display_name(name))
+    return tuple(names.values())

@@ -1,0 +1,172 @@
+"""Reverts: what a message takes back, which commit that is, and what is left of both."""
+
+import re
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
+from typing import Final, Literal, NamedTuple
+
+import msgspec
+
+from streams.domain.changelog.messages import ParsedCommit
+
+Effect = Literal["cancelled", "listed", "partial", "unresolved"]
+
+_SHA: Final = re.compile(r"\b[0-9a-f]{7,64}\b")
+_REVERTS_SHA: Final = re.compile(
+    r"This (partially )?reverts (?:commits? )?([0-9a-f]{7,64})\b", re.I
+)
+_REVERTS_NUMBER: Final = re.compile(r"^Reverts (?:[\w.-]+/[\w.-]+)?#([0-9]+)\s*$", re.M | re.ASCII)
+_QUOTED: Final = re.compile(r'(?:partial(?:ly)? )?revert(?:s|ed)?:? +"(.*)"', re.IGNORECASE)
+_PARTIAL: Final = re.compile(r"partial(?:ly)? revert|revert(?:s|ed)? (?:part|some|half) of", re.I)
+_NUMBER: Final = re.compile(r"(?:[\w.-]+/[\w.-]+)?#([0-9]+)", re.ASCII)
+_SHORTEST_SHA: Final = 7
+_MAX_TARGETS: Final = 100
+_MAX_HEADER: Final = 2_000
+_MAX_NUMBERS: Final = 10
+
+
+class RevertNote(msgspec.Struct, frozen=True, kw_only=True):
+    """What a message says it takes back; any of the three may name it."""
+
+    shas: tuple[str, ...]
+    number: str | None
+    subject: str
+    is_partial: bool
+
+
+class RevertOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """One revert of a release: the sha taken back, by which sha, and the effect."""
+
+    reverted: str | None
+    by: str
+    effect: Effect
+
+
+class Cancellation(NamedTuple):
+    """What reverts leave of a set of commits: who fell to whom, and what became of each revert."""
+
+    cancelled_by: dict[int, int]
+    outcomes: list[tuple[int, int | None, Effect]]
+
+
+def parse_revert(parsed: ParsedCommit, message: str) -> RevertNote | None:
+    """Return what a commit takes back, None when it is no revert."""
+    header = parsed.header[:_MAX_HEADER]
+    quoted = _QUOTED.match(header) if header[:1] in "rRpP" else None
+    is_typed = parsed.type == "revert"
+    named = (
+        list(islice(_REVERTS_SHA.finditer(message), _MAX_TARGETS)) if "everts" in message else []
+    )
+    if not (quoted or is_typed or (named and "evert" in header)):
+        return None
+    shas = [match[2].lower() for match in named]
+    if is_typed and not shas:
+        values = (value for token, value in parsed.footers if token.lower() in {"refs", "reverts"})
+        shas = [sha for value in values for sha in _SHA.findall(value[:_MAX_HEADER].lower())]
+    number = (
+        _REVERTS_NUMBER.search(parsed.body) if parsed.body and "Reverts" in parsed.body else None
+    )
+    subject = quoted[1] if quoted else parsed.subject.strip()
+    if is_typed and not quoted:
+        subject = _unquoted(subject)
+    is_partial = bool(_PARTIAL.search(header)) or any(match[1] for match in named)
+    return RevertNote(
+        shas=tuple(dict.fromkeys(shas)),
+        number=number[1] if number else None,
+        subject=subject,
+        is_partial=is_partial,
+    )
+
+
+def split_number(subject: str) -> tuple[str, str | None]:
+    """Return the subject without the `(#12)` at its end, and the digits; None if there is none."""
+    text = subject.rstrip()
+    start = text.rfind("(") if text.endswith(")") else -1
+    match = _NUMBER.fullmatch(text, start + 1, len(text) - 1) if start >= 0 else None
+    return (text[:start].rstrip(), match[1]) if match else (subject, None)
+
+
+def strip_numbers(subject: str) -> str:
+    """Return the subject without the pull request numbers at its end."""
+    for _ in range(_MAX_NUMBERS):
+        subject, number = split_number(subject)
+        if number is None:
+            break
+    return subject.strip()
+
+
+def _unquoted(subject: str) -> str:
+    bare = strip_numbers(subject)
+    return bare[1:-1] if len(bare) > 1 and bare[0] == bare[-1] == '"' else subject
+
+
+class RevertIndex:
+    """Finds the commit a revert means: by sha or its beginning, number, or header."""
+
+    def __init__(self, shas: Mapping[str, int], headers: Iterable[tuple[int, str]]) -> None:
+        self._shas = shas
+        self._sorted = sorted(shas)
+        self._headers: dict[str, list[int]] = {}
+        self._numbers: dict[str, list[int]] = {}
+        for number, header in headers:
+            self._headers.setdefault(strip_numbers(header[:_MAX_HEADER]), []).append(number)
+            digits = split_number(header)[1]
+            if digits is not None:
+                self._numbers.setdefault(digits, []).append(number)
+
+    def targets(self, revert: int, note: RevertNote) -> list[int]:
+        """Return the commits that the revert with number `revert` takes back."""
+        by_sha = [found for sha in note.shas if (found := self._find_sha(sha)) is not None]
+        if by_sha or note.shas:
+            return [found for found in by_sha if found != revert]
+        for candidates in (
+            self._numbers.get(note.number or "", []),
+            self._headers.get(strip_numbers(note.subject), []),
+        ):
+            earlier = [number for number in candidates if number < revert]
+            if earlier:
+                return [max(earlier)]
+        return []
+
+    def _find_sha(self, sha: str) -> int | None:
+        exact = self._shas.get(sha)
+        if exact is not None or len(sha) < _SHORTEST_SHA:
+            return exact
+        place = bisect_left(self._sorted, sha)
+        found = [name for name in self._sorted[place : place + 2] if name.startswith(sha)]
+        return self._shas[found[0]] if len(found) == 1 else None
+
+
+def cancel_reverts(
+    members: set[int],
+    reverts: Mapping[int, tuple[RevertNote, list[int]]],
+    brought_by: Callable[[int], list[int]],
+) -> Cancellation:
+    """Return what is left when the reverts within `members` have taken effect.
+
+    The newest goes first, so the revert of a revert gives the change back. `brought_by` returns
+    the commits that a merge brought in: reverting the merge takes them all back.
+    """
+    cancelled_by: dict[int, int] = {}
+    outcomes: list[tuple[int, int | None, Effect]] = []
+    for revert in sorted((number for number in reverts if number in members), reverse=True):
+        if revert in cancelled_by:
+            continue
+        note, targets = reverts[revert]
+        if not targets:
+            outcomes.append((revert, None, "partial" if note.is_partial else "unresolved"))
+            continue
+        inside = [number for number in targets if number in members and number not in cancelled_by]
+        if note.is_partial or len(inside) < len(targets):
+            effect: Effect = "partial" if note.is_partial else "listed"
+            outcomes.extend((revert, target, effect) for target in targets)
+            continue
+        cancelled_by[revert] = revert
+        for target in inside:
+            outcomes.append((revert, target, "cancelled"))
+            for number in [target, *brought_by(target)]:
+                if number in members:
+                    cancelled_by.setdefault(number, revert)
+    outcomes.reverse()
+    return Cancellation(cancelled_by, outcomes)
