@@ -5,8 +5,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+SERVERS := $(VENV)/.servers
 # What npm leaves where it has installed a lock file.
-CONFORMANCE := $(patsubst %/package-lock.json,%/node_modules/.package-lock.json,\
+CONFORMANCE := $(patsubst %/package-lock.json,$(SERVERS): $(INSTALLED)
+	$(BIN)/python -m aiops.local.prepare
+	touch $@
+
+%/node_modules/.package-lock.json,\
   $(wildcard tests/conformance/package-lock.json))
 CODE := schemas streams graphql_api aiops tests bench
 
@@ -16,10 +21,10 @@ export PATH := $(abspath $(BIN)):$(PATH)
 .DEFAULT_GOAL := help
 .PHONY: run test check fmt bench soak coverage clean help
 
-run: $(INSTALLED) ## Start Kafka, Postgres, the workers and the API here; Ctrl-C stops them
+run: $(SERVERS) ## Start Kafka, Postgres, the workers and the API here; Ctrl-C stops them
 	$(BIN)/aiops up
 
-test: check $(CONFORMANCE) ## Everything that CI runs: check, then all tests but the soak
+test: check $(SERVERS) $(CONFORMANCE) ## Everything that CI runs: check, then all tests but the soak
 	tests/install-shippers
 	$(BIN)/pytest -m "not soak"
 
@@ -33,10 +38,10 @@ fmt: $(INSTALLED) ## Format the code and fix what lint can fix
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(INSTALLED) ## Measure the budgets of docs/ on this machine (CPU time)
+bench: $(SERVERS) ## Measure the budgets of docs/ on this machine (CPU time)
 	$(BIN)/python -m bench
 
-soak: $(INSTALLED) ## The tests that take longer than the short half
+soak: $(SERVERS) ## The tests that take longer than the short half
 	$(BIN)/pytest -m soak
 
 coverage: $(INSTALLED) ## Run the unit tests and show the lines that none of them reaches
@@ -63,6 +68,10 @@ $(BIN)/uv: requirements.lock
 $(INSTALLED): requirements.lock pyproject.toml $(BIN)/uv
 	$(BIN)/uv pip sync -q --python $(BIN)/python --require-hashes requirements.lock
 	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
+	touch $@
+
+$(SERVERS): $(INSTALLED)
+	$(BIN)/python -m aiops.local.prepare
 	touch $@
 
 %/node_modules/.package-lock.json: %/package-lock.json $(INSTALLED)

@@ -1,5 +1,6 @@
 """A Java runtime new enough for Apache Kafka, and the flags of a small broker."""
 
+import hashlib
 import re
 import shutil
 import subprocess
@@ -13,6 +14,8 @@ from schemas.errors import ConfigError
 MINIMUM_VERSION: Final = 17
 # From this version on Java warns about native libraries that were not announced.
 NATIVE_ACCESS_VERSION: Final = 24
+# From this version on one run makes an AOT cache; before, an archive of shared classes.
+AOT_CACHE_VERSION: Final = 25
 # Client-compiler code only: the start takes half the CPU, and a laptop's load never needs more.
 BASE_FLAGS: Final = (
     "-XX:+UseSerialGC",
@@ -28,16 +31,36 @@ HINT: Final = (
 
 
 class Java(msgspec.Struct, frozen=True, kw_only=True):
-    """A Java executable and its major version."""
+    """A Java executable and its version, such as "17.0.15"."""
 
     path: Path
-    version: int
+    release: str
+
+    @property
+    def version(self) -> int:
+        """The major version."""
+        return int(self.release.split(".")[0])
+
+    @property
+    def fingerprint(self) -> str:
+        """A text that another runtime, or this one after an update, does not share."""
+        return hashlib.sha256(f"{self.path} {self.release}".encode()).hexdigest()[:12]
 
     def command(self, *, heap_mb: int) -> tuple[str, ...]:
         """Return the executable and its flags."""
         native = ("--enable-native-access=ALL-UNNAMED",)
         flags = BASE_FLAGS + (native if self.version >= NATIVE_ACCESS_VERSION else ())
         return (str(self.path), f"-Xmx{heap_mb}m", *flags)
+
+    def recording_flag(self, archive: Path) -> str:
+        """Return the flag by which a run writes the classes it has loaded, at its end."""
+        has_aot = self.version >= AOT_CACHE_VERSION
+        return f"-XX:{'AOTCacheOutput' if has_aot else 'ArchiveClassesAtExit'}={archive}"
+
+    def reading_flag(self, archive: Path) -> str:
+        """Return the flag that takes such an archive; one that does not fit is passed over."""
+        has_aot = self.version >= AOT_CACHE_VERSION
+        return f"-XX:{'AOTCache' if has_aot else 'SharedArchiveFile'}={archive}"
 
 
 def find_java(*, java_home: str, search_path: str, bundled: Path | None) -> Java:
@@ -53,9 +76,9 @@ def find_java(*, java_home: str, search_path: str, bundled: Path | None) -> Java
         bundled,
     )
     for candidate in candidates:
-        version = java_version(candidate) if candidate else None
-        if candidate and version and version >= MINIMUM_VERSION:
-            return Java(path=candidate.absolute(), version=version)
+        found = _inspect(candidate) if candidate else None
+        if found and found.version >= MINIMUM_VERSION:
+            return found
     raise ConfigError(HINT)
 
 
@@ -68,13 +91,13 @@ def bundled_java() -> Path | None:
     return Path(JAVA)
 
 
-def java_version(executable: Path) -> int | None:
-    """Return the major version that the executable prints, None when it can't be run."""
+def _inspect(executable: Path) -> Java | None:
+    """Return what the executable says it is, None when it can't be run."""
     try:
         answer = subprocess.run(
             [executable, "-version"], capture_output=True, text=True, timeout=30, check=True
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    found = re.search(r'version "(\d+)', answer.stderr)
-    return int(found.group(1)) if found else None
+    found = re.search(r'version "([\d.]+)', answer.stderr)
+    return Java(path=executable.absolute(), release=found.group(1)) if found else None

@@ -76,12 +76,25 @@ class Runtime:
 
     java: Java
     jars: tuple[Path, ...]
-    checkpoint: Path
+    cache: Path
+
+    @property
+    def checkpoint(self) -> Path:
+        """The formatting template."""
+        return self.cache / CHECKPOINT_TEMPLATE
+
+    @property
+    def archive(self) -> Path:
+        """The classes that a broker loads, made once by `aiops.local.prepare`."""
+        return self.cache / f"classes-{VERSION}-{self.java.fingerprint}"
 
     def command(self, node: Node, main_class: str, *arguments: str) -> tuple[str, ...]:
         """Return the command that runs `main_class` with the node's logging set-up."""
+        # Halves the CPU of a start.
+        reading = (self.java.reading_flag(self.archive),) if self.archive.exists() else ()
         return (
             *self.java.command(heap_mb=HEAP_MB),
+            *reading,
             f"-Dlog4j2.configurationFile={node.home / LOG4J_FILE}",
             "-cp",
             os.pathsep.join(str(jar) for jar in self.jars),
@@ -102,9 +115,8 @@ def prepare_runtime(options: LocalOptions) -> Runtime:
         java_home=options.java_home, search_path=options.search_path, bundled=bundled_java()
     )
     jars = ensure_jars(locked_jars(), options.kafka_cache, options.maven_repository)
-    checkpoint = options.kafka_cache / CHECKPOINT_TEMPLATE
-    runtime = Runtime(java=java, jars=jars, checkpoint=checkpoint)
-    if not checkpoint.exists():
+    runtime = Runtime(java=java, jars=jars, cache=options.kafka_cache)
+    if not runtime.checkpoint.exists():
         _make_template(runtime)
     return runtime
 
@@ -192,7 +204,7 @@ def meta_properties(node_id: int, *, directory_id: uuid.UUID) -> bytes:
 
 def _make_template(runtime: Runtime) -> None:
     """Run StorageTool once, in a scratch directory, and keep the checkpoint that it writes."""
-    with tempfile.TemporaryDirectory(dir=runtime.checkpoint.parent) as scratch:
+    with tempfile.TemporaryDirectory(dir=runtime.cache) as scratch:
         node = Node(node_id=1, home=Path(scratch), broker_port=1, controller_port=2)
         properties = write_files(node, node_properties(node, (node,)))
         arguments = ("format", "--cluster-id", CLUSTER_ID, "--config", str(properties))

@@ -167,10 +167,12 @@ class ServerProcess:
         text = self.log_path.read_text(encoding="utf-8", errors="replace")
         return "\n".join(text.splitlines()[-LOG_TAIL_LINES:])
 
-    def stop(self, stop_signal: signal.Signals | None = None) -> None:
+    def stop(
+        self, stop_signal: signal.Signals | None = None, *, timeout_s: float = STOP_TIMEOUT_S
+    ) -> None:
         """Ask the server to end and wait for it; kill it when it does not. Repeating is safe."""
         self.send_signal(stop_signal or self.stop_signal)
-        self._wait(STOP_TIMEOUT_S)
+        self._wait(timeout_s)
         self.kill()
 
     def kill(self) -> None:

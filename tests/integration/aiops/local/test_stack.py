@@ -15,8 +15,10 @@ from kafka import KafkaConsumer, KafkaProducer
 from kafka.admin import KafkaAdminClient, NewTopic
 from msgspec.structs import replace
 
-from aiops.local.kafka import Kafka
+from aiops.local.kafka import Kafka, start_kafka
+from aiops.local.kafka_config import prepare_runtime
 from aiops.local.postgres import Postgres, start_postgres
+from aiops.local.prepare import prepare
 from aiops.local.processes import is_locked
 from aiops.local.stack import Stack, start_stack
 from schemas.errors import ConfigError
@@ -189,3 +191,17 @@ async def test_the_bundled_postgres_serves_where_the_system_has_none(data_dir: P
 def test_a_wrong_password_is_refused(own_postgres: Postgres) -> None:
     with pytest.raises(asyncpg.InvalidPasswordError):
         asyncio.run(count_rows(own_postgres.dsn.replace("aiops:", "aiops:not", 1)))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="read from /proc")
+def test_a_prepared_broker_reads_its_classes_from_an_archive(data_dir: Path) -> None:
+    options = local_options()
+    prepare(options)
+    with start_kafka(data_dir, options) as kafka:
+        make_topic(kafka.bootstrap)
+        arguments = Path(f"/proc/{kafka.nodes[0].process.pid}/cmdline").read_text().split("\0")
+        mapped = Path(f"/proc/{kafka.nodes[0].process.pid}/maps").read_text()
+    archive = prepare_runtime(options).archive
+
+    assert any(argument.endswith(f"={archive}") for argument in arguments)
+    assert str(archive) in mapped
