@@ -12,6 +12,12 @@ EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
 
 COMMANDS: Final = {
+    "admin": Lazy("aiops.commands.admin:group", "Manage users, keys and the audit log."),
+    "api": Lazy("aiops.commands.api:command", "Serve GraphQL, health and metrics."),
+    "query": Lazy("aiops.commands.query:command", "Run a GraphQL document and print the data."),
+    "replay": Lazy("aiops.commands.replay:command", "Read history again, block by block."),
+    "up": Lazy("aiops.commands.up:command", "Run everything on this machine."),
+    "demo": Lazy("aiops.commands.demo:command", "The sample stream through everything, checked."),
     "send": Lazy("aiops.commands.send:group", "Send logs, tickets or commits onto the topics."),
     "topics": Lazy("aiops.commands.topics:group", "Create and list topics, show the lag."),
     "migrate": Lazy("aiops.commands.migrate:command", "Bring the database up to date."),

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 from urllib.request import urlopen
 
 from aiops.local.options import options_from
@@ -51,6 +51,26 @@ class LocalService:
         self.stop()
 
 
+class Children(NamedTuple):
+    """Starts `aiops` processes that end with this one, each with a folder for its log."""
+
+    undo: ExitStack
+    data_dir: Path
+    environ: Mapping[str, str]
+
+    def start(self, *arguments: str) -> ServerProcess:
+        """Start `aiops ARGUMENTS`."""
+        process = ServerProcess(
+            f"aiops {' '.join(arguments)}",
+            self.data_dir / arguments[0],
+            stop_signal=signal.SIGTERM,
+            environ=self.environ,
+        )
+        self.undo.callback(process.stop)
+        process.start((sys.executable, "-m", "aiops", *arguments))
+        return process
+
+
 def start_local_service(data_dir: Path, environ: Mapping[str, str]) -> LocalService:
     """Start what is missing and return when the API answers; data lies in `data_dir`.
 
@@ -68,17 +88,11 @@ def start_local_service(data_dir: Path, environ: Mapping[str, str]) -> LocalServ
         settings = load_settings(child_environ)
         asyncio.run(migrate(settings.postgres_dsn))
         create_topics(settings.kafka_bootstrap, replication=1, partitions={})
-        for arguments in (("worker", "all"), ("api",)):
-            process = ServerProcess(
-                f"aiops {' '.join(arguments)}",
-                data_dir / arguments[0],
-                stop_signal=signal.SIGTERM,
-                environ=child_environ,
-            )
-            undo.callback(process.stop)
-            process.start((sys.executable, "-m", "aiops", *arguments))
+        children = Children(undo, data_dir, child_environ)
+        children.start("worker", "all")
+        api = children.start("api")
         service = LocalService(undo, settings)
-        process.wait_until_ready(service.answers, timeout_s=API_START_TIMEOUT_S)
+        api.wait_until_ready(service.answers, timeout_s=API_START_TIMEOUT_S)
         service.resources = undo.pop_all()
         return service
 

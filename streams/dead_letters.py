@@ -15,6 +15,7 @@ from schemas.db.pool import Connection
 from schemas.errors import AiOpsError, TransientError
 from schemas.records import LOG_APPEND_TIME, DeadLetter, SourceRecord
 from schemas.topics import MAX_RECORD_BYTES, dead_letter_topic
+from streams.offsets import OffsetSpan
 from streams.retrying import retry_transient
 
 log = structlog.get_logger()
@@ -166,6 +167,32 @@ async def insert_dead_letters(connection: Connection, letters: Sequence[DeadLett
         return
     rows = [_dead_letter_row(letter.record, letter) for letter in letters]
     await connection.execute(INSERT_DEAD_LETTERS, *zip(*rows, strict=True))
+
+
+DELETE_DEAD_LETTERS: Final = """
+DELETE FROM dead_letters
+WHERE topic = $1 AND partition = $2 AND "offset" >= $3 AND "offset" < $4
+  AND NOT "offset" = ANY($5::bigint[])
+"""
+
+SELECT_DEAD_LETTER_OFFSETS: Final = """
+SELECT "offset" FROM dead_letters
+WHERE topic = $1 AND partition = $2 AND "offset" >= $3 AND "offset" < $4
+"""
+
+
+async def replace_dead_letters(
+    connection: Connection, span: OffsetSpan, letters: Sequence[DeadLetter]
+) -> list[DeadLetter]:
+    """Note these letters as all there are of the span; return those that were none before."""
+    place = (span.topic, span.partition, span.first, span.end)
+    offsets = [letter.record.offset for letter in letters]
+    await connection.execute(DELETE_DEAD_LETTERS, *place, offsets)
+    rows = await connection.fetch(SELECT_DEAD_LETTER_OFFSETS, *place)
+    known = {row["offset"] for row in rows}
+    fresh = [letter for letter in letters if letter.record.offset not in known]
+    await insert_dead_letters(connection, fresh)
+    return fresh
 
 
 def _dead_letter_row(record: SourceRecord, letter: DeadLetter) -> tuple[object, ...]:

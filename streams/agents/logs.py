@@ -9,7 +9,7 @@ from schemas.telemetry import EVENTS_WRITTEN
 from streams.domain.log_blocks import NS_PER_MS
 from streams.domain.log_lines import LinePreparer, PreparedRecord
 from streams.offsets import OffsetSpan
-from streams.store.logs import append_records
+from streams.store.logs import append_records, replace_block
 
 NAME: Final = "logs"
 
@@ -39,6 +39,12 @@ class LogsHandler:
         """Write the lines and counts of records never stored before."""
         await append_records(connection, span, records, window_ns=self._window_ns)
         EVENTS_WRITTEN.labels(span.topic).inc(sum(len(record.lines) for record in records))
+
+    async def replace(
+        self, connection: Connection, span: OffsetSpan, records: Sequence[PreparedRecord]
+    ) -> bool:
+        """Write a block in place of what is stored for it; tell whether anything differs."""
+        return await replace_block(connection, span, records, window_ns=self._window_ns)
 
 
 def _newest_of(record: PreparedRecord) -> int:

@@ -1,7 +1,7 @@
 """Writes what a batch of log records changes, in the transaction of the partition's offset."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from typing import Any, Final
 
@@ -44,23 +44,71 @@ async def replace_block(
     records: Sequence[PreparedRecord],
     *,
     window_ns: int,
-) -> None:
+) -> bool:
     """Write the effects of all records of one block in place of what is stored for it.
 
-    `span` begins at the block; repeating is safe. Windows that gain or lose lines become dirty.
+    `span` begins at the block and ends where the partition is stored to; repeating is safe. Returns
+    whether anything differs; if so, the windows that the block has lines in become dirty.
     """
     block = span.first // BLOCK_RECORDS
-    tallies = tally_blocks(records, window_ns) or [BlockTally(block, window_ns)]
-    lines = [line.stored for record in records for line in record.lines]
-    before = await _select_block_minutes(connection, span, block)
-    await replace_lines(connection, span, lines)
+    before = await _block_checksum(connection, span, block)
+    windows = await _block_windows(connection, span, block, window_ns)
     for statement in (DELETE_BLOCK, DELETE_COUNTS, DELETE_SIGHTINGS):
         await connection.execute(statement, span.topic, span.partition, block)
-    await _add_block(connection, span, tallies[0])
-    await _upsert_counts(connection, span, tallies[0])
+    lines = [line.stored for record in records for line in record.lines]
+    await replace_lines(connection, span, lines)
+    tallies = tally_blocks(records, window_ns)
+    for tally in tallies:
+        await _add_block(connection, span, tally)
+        await _upsert_counts(connection, span, tally)
     await _upsert_sightings(connection, span, tallies)
-    changed = _changed_minutes(before, tallies[0].minutes)
-    await mark_dirty(connection, span, _windows_of(changed, window_ns))
+    if await _block_checksum(connection, span, block) == before:
+        return False
+    windows |= _touched_windows(tallies, window_ns)
+    await mark_dirty(connection, span, windows)
+    return True
+
+
+# Bytea as text depends on no setting but bytea_output, which the pool leaves at its default.
+SELECT_BLOCK_CHECKSUM: Final = """
+SELECT md5(string_agg(line, chr(10) ORDER BY line)) FROM (
+    SELECT md5(stored::text) AS line FROM log_blocks AS stored
+    WHERE topic = $1 AND partition = $2 AND block = $3
+    UNION ALL
+    SELECT md5(stored::text) FROM log_counts AS stored
+    WHERE topic = $1 AND partition = $2 AND block = $3
+    UNION ALL
+    SELECT md5(stored::text) FROM log_block_shapes AS stored
+    WHERE topic = $1 AND partition = $2 AND block = $3
+    UNION ALL
+    SELECT md5(stored::text) FROM log_chunks AS stored
+    WHERE topic = $1 AND partition = $2 AND first_offset >= $4 AND first_offset < $5) AS lines
+"""
+
+
+async def _block_checksum(connection: Connection, span: OffsetSpan, block: int) -> str | None:
+    checksum: str | None = await connection.fetchval(
+        SELECT_BLOCK_CHECKSUM,
+        span.topic,
+        span.partition,
+        block,
+        block * BLOCK_RECORDS,
+        (block + 1) * BLOCK_RECORDS,
+    )
+    return checksum
+
+
+SELECT_BLOCK_MINUTES: Final = """
+SELECT DISTINCT service, minute FROM log_counts
+WHERE topic = $1 AND partition = $2 AND block = $3
+"""
+
+
+async def _block_windows(
+    connection: Connection, span: OffsetSpan, block: int, window_ns: int
+) -> set[tuple[str, int]]:
+    rows = await connection.fetch(SELECT_BLOCK_MINUTES, span.topic, span.partition, block)
+    return _windows_of(((row["service"], row["minute"]) for row in rows), window_ns)
 
 
 DELETE_BLOCK: Final = "DELETE FROM log_blocks WHERE topic = $1 AND partition = $2 AND block = $3"
@@ -173,20 +221,6 @@ async def _upsert_counts(connection: Connection, span: OffsetSpan, tally: BlockT
     await connection.executemany(UPSERT_COUNTS, rows)
 
 
-SELECT_BLOCK_MINUTES: Final = """
-SELECT service, minute, late, first_event_ns, last_event_ns, severities, shape_ids, counts
-FROM log_counts
-WHERE topic = $1 AND partition = $2 AND block = $3
-"""
-
-
-async def _select_block_minutes(
-    connection: Connection, span: OffsetSpan, block: int
-) -> dict[MinuteKey, MinuteTally]:
-    rows = await connection.fetch(SELECT_BLOCK_MINUTES, span.topic, span.partition, block)
-    return {(row["service"], row["minute"]): _minute_of(row) for row in rows}
-
-
 UPSERT_SIGHTINGS: Final = """
 INSERT INTO log_block_shapes AS stored
     (topic, partition, block, shape_id, service, shape, lines, first_event_ns, last_event_ns,
@@ -254,9 +288,3 @@ def _touched_windows(tallies: Iterable[BlockTally], window_ns: int) -> set[tuple
 
 def _windows_of(minutes: Iterable[MinuteKey], window_ns: int) -> set[tuple[str, int]]:
     return {(service, window_start(minute * MINUTE_NS, window_ns)) for service, minute in minutes}
-
-
-def _changed_minutes(
-    before: Mapping[MinuteKey, MinuteTally], after: Mapping[MinuteKey, MinuteTally]
-) -> set[MinuteKey]:
-    return {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
