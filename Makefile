@@ -7,11 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 SERVERS := $(VENV)/.servers
 # What npm leaves where it has installed a lock file.
-CONFORMANCE := $(patsubst %/package-lock.json,$(SERVERS): $(INSTALLED)
-	$(BIN)/python -m aiops.local.prepare
-	touch $@
-
-%/node_modules/.package-lock.json,\
+CONFORMANCE := $(patsubst %/package-lock.json,%/node_modules/.package-lock.json,\
   $(wildcard tests/conformance/package-lock.json))
 CODE := schemas streams graphql_api aiops tests bench
 
