@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from streams.domain.templates.lexicon import MONTH, WEEKDAY, is_status_word
+from streams.domain.templates.lexicon import MONTH, WEEKDAY, is_status_word, is_verb_form
 
 _MAX_HEADER_CHARS: Final = 400
 # Tokens of the header that may stand before its first time stamp.
@@ -68,6 +68,10 @@ def split_header(line: str) -> tuple[str, str]:
     end = _Scanner(line[: start + _MAX_HEADER_CHARS], start).scan()
     body = line[end:]
     return (line[:end].rstrip(), body) if body.strip() else ("", line)
+
+
+def _is_event(word: str) -> bool:
+    return is_status_word(word) or is_verb_form(word)
 
 
 def _first_time(line: str) -> int | None:
@@ -163,7 +167,7 @@ class _Scanner:
             self.has_name = True
             return True
         dashed = _NAME_AND_DASH.match(self.line, self.position)
-        if dashed is None or is_status_word(dashed.group(1)):
+        if dashed is None or _is_event(dashed.group(1)):
             return False
         self.position = dashed.end()
         return True

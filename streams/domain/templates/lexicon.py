@@ -30,16 +30,17 @@ STATUS_WORDS: Final = _words("""
 _VERB_ENDINGS: Final = ("ed", "ing")
 _MIN_VERB_LENGTH: Final = 5
 
-# A word right after one of these names somebody or something.
-CUE_WORDS: Final = _words("""
-    account address addr app application bucket by called channel class client cluster consumer
-    container database db device directory disk domain driver endpoint file filename folder for
-    from function group host hostname id image index instance interface job key machine method
-    module named namespace node of package path peer plugin pod pool process producer program
-    queue region replica role rule schema server service session shard source storage store table
-    tag target task tenant thread to token topic type unit uri url user username via volume with
-    worker zone
+# A word right after one of these is a name: somebody or something.
+NAMING_WORDS: Final = _words("""
+    account address addr app application bucket channel class client cluster consumer container
+    database db device directory disk domain driver endpoint file filename folder function group
+    host hostname id image index instance interface job key machine method module named namespace
+    node package path peer plugin pod pool process producer program queue region replica role rule
+    schema server service session shard source storage store table tag target task tenant thread
+    token topic type unit uri url user username volume worker zone
 """)
+# A word right after one of these often is.
+PREPOSITIONS: Final = _words("by called for from of to via with")
 
 UNITS: Final = _words("""
     b byte bytes kb mb gb tb pb kib mib gib tib k m g t bit bits bps kbps mbps gbps
@@ -62,11 +63,13 @@ _EXCEPTION: Final = re.compile(r"[\w.$]*(?:Exception|Error|Throwable|Fault)")
 
 
 def is_status_word(word: str) -> bool:
-    """Say whether the word tells how something went, by lexicon or by its ending."""
-    lowered = word.lower()
-    if lowered in STATUS_WORDS:
-        return True
-    return len(lowered) >= _MIN_VERB_LENGTH and lowered.endswith(_VERB_ENDINGS)
+    """Say whether the word tells how something went."""
+    return word.lower() in STATUS_WORDS
+
+
+def is_verb_form(word: str) -> bool:
+    """Say whether the word looks like a participle or gerund: what happened, not to whom."""
+    return len(word) >= _MIN_VERB_LENGTH and word.lower().endswith(_VERB_ENDINGS)
 
 
 def is_exception_name(word: str) -> bool:

@@ -50,20 +50,24 @@ def fold_ids(folded: bytes) -> bytes:
 _OPENING: Final = "([{<\"'`"
 _CLOSING: Final = ".,;:!?)]}>\"'`"
 _WEAK_WORD: Final = re.compile(r"[A-Za-z]+0[A-Za-z]*")
-_WEAK_KEY: Final = re.compile(r"[A-Za-z_]+0[A-Za-z_]*(?==)")
+# The same as a name: what opens the line or stands before `=`, `(` or `::`.
+_WEAK_NAME: Final = re.compile(r"(?:[A-Za-z]+_)*[A-Za-z]+0(?:_?[A-Za-z]+)*")
+_WEAK_KEY: Final = re.compile(r"(?:[A-Za-z]+_)*[A-Za-z]+0(?:_?[A-Za-z]+)*(?==|\(|::)")
 _EXACT_WEAK: Final = re.compile(
-    r"[^\w]*([A-Za-z]+[0-9][A-Za-z]*(?=[^\w=]*$)|[A-Za-z_]+[0-9]{1,2}[A-Za-z_]*(?==))"
+    r"[^\w]*([A-Za-z_]+[0-9][A-Za-z_]*(?=[^\w=(]*$)|[A-Za-z_]+[0-9]{1,2}[A-Za-z_]*(?==|\(|::))"
 )
 _STATUS: Final = re.compile(r"((?:[\w.-]*(?i:status|code|response)[\"']?[=:][\"']?)?)0")
 _URL: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://[^\s\"'<>,;)\]}]*")
 _COLON_HEX: Final = re.compile(r"[0-9A-Fa-f:.]+(?:%[0-9A-Za-z]+)?(?:/[0-9]+)?")
 _ADDRESS: Final = re.compile(r"[0-9.]+(?::[0-9]+)?")
 _DATE_TOKEN: Final = re.compile(r"0([-/.])0\1 ?0")
+_DAY_TOKEN: Final = re.compile(rf"0/{MONTH}/0(?::0:0:0)?")
 _TIME_TOKEN: Final = re.compile(r"0:0(?::0)?(?:[.,]0)?(?:Z|[+-]0(?::0)?)?")
 _PATH: Final = re.compile(
     r"~?\.{0,2}/[^\s\"'<>,;:()\[\]{}|=]+|[A-Za-z]:\\[^\"'<>,;()|=]*|\\\\[^\"'<>,;()|=]+"
 )
 _RELATIVE_PATH: Final = re.compile(r"[^\s\"'<>,;:()\[\]|=/]+(?:/[^\s\"'<>,;:()\[\]{}|=/]*)+")
+_NAMESPACED_ID: Final = re.compile(r"[\w-]+/(?=[a-z]+[\w-]*0)[\w-]*[a-z-][\w-]*")
 _OUTER: Final = re.compile(r"([=,;()\[\]<>\"'`|]|(?<!\$)\{|(?<!\$)\}|->)")
 _INNER: Final = re.compile(r"([:{}@/?&!#]|\.{2,})")
 _DOTTED: Final = re.compile(r"[A-Za-z_$*][\w$*-]*(?:\.[\w$*-]+){2,}")
@@ -71,12 +75,23 @@ _HEX_WORD: Final = re.compile(r"[a-f]{8,}|[A-F]{8,}")
 _WORD_DOT_NUMBER: Final = re.compile(r"([A-Za-z_-]+)\.0")
 _HOST: Final = re.compile(
     r"[a-z-]+(?:\.[a-z-]+)*\."
-    r"(?:com|net|org|edu|gov|mil|io|de|fr|uk|us|jp|cn|ru|br|nl|eu|au|ca|ch|se|es|pl|kr|tw"
+    r"(?:com|net|org|edu|gov|mil|io|de|fr|uk|us|jp|cn|hk|ru|br|nl|eu|au|ca|ch|se|es|pl|kr|tw"
     r"|local|internal|lan|localdomain|corp)"
 )
+_LONE_COLON: Final = re.compile(r":(?!:)")
+_PLACE: Final = re.compile(r"[\w-]+(?:\.[\w-]+)+:0")
+_MAILBOX: Final = re.compile(r"[\w.+-]+@[A-Za-z][A-Za-z.-]*")
+_NAMED_PATH: Final = re.compile(r"([A-Za-z_-]+:)(/[^/].*)")
 _PERCENT: Final = re.compile(r"[+-]?[0.]+%")
 _ADJACENT: Final = re.compile(r"<\*>(?:[.:#/@,]+<\*>)+")
 _HTTP_VERSION: Final = re.compile(r"(?i:http)/0(?:\.0)?")
+
+
+def split_tokens(line: str) -> list[str]:
+    """Return the tokens of a line: between blanks, and the members of a JSON object."""
+    if line.startswith("{") and ',"' in line:
+        line = line.replace(',"', ', "')
+    return line.split()
 
 
 def mask_token(token: str) -> str:
@@ -110,7 +125,7 @@ def _mask_alphanumeric(token: str) -> str:
 
 
 def _mask_core(core: str, *, is_first: bool) -> str:
-    whole = _mask_whole(core)
+    whole = WEAK if is_first and _WEAK_NAME.fullmatch(core) else _mask_whole(core)
     if whole is not None:
         return whole
     key = _WEAK_KEY.match(core)
@@ -129,7 +144,7 @@ def _mask_whole(core: str) -> str | None:
     status = _STATUS.fullmatch(core)
     if status is not None:
         return status.group(1) + NUMBER
-    if _DATE_TOKEN.fullmatch(core):
+    if _DATE_TOKEN.fullmatch(core) or _DAY_TOKEN.fullmatch(core):
         return _DATE
     if _TIME_TOKEN.fullmatch(core):
         return _TIME
@@ -143,8 +158,11 @@ def exact_weak(masked: str, exact: str) -> str:
 
 
 def _mask_part(part: str, *, is_first: bool) -> str:
-    if part.count(":") > 1 and "0" in part and _COLON_HEX.fullmatch(part):
+    if _is_address(part):
         return WILDCARD
+    named_path = _NAMED_PATH.fullmatch(part)
+    if named_path is not None:
+        return named_path.group(1) + (_mask_location(named_path.group(2)) or WILDCARD)
     location = _mask_location(part)
     if location is not None:
         return location
@@ -152,6 +170,13 @@ def _mask_part(part: str, *, is_first: bool) -> str:
     for index in range(0, len(pieces), 2):
         pieces[index] = _mask_piece(pieces[index], is_first=is_first and index == 0)
     return "".join(pieces)
+
+
+def _is_address(part: str) -> bool:
+    """Say whether a part is a clock time, an IPv6 or MAC address, host and port, or a mailbox."""
+    if ":" in part and "0" in part and not _LONE_COLON.match(part):
+        return bool(_COLON_HEX.fullmatch(part) or _PLACE.fullmatch(part))
+    return "@" in part and _MAILBOX.fullmatch(part) is not None
 
 
 def _mask_location(core: str) -> str | None:
@@ -164,15 +189,18 @@ def _mask_location(core: str) -> str | None:
         return WILDCARD if scheme in ("http", "https") else f"{scheme}://{WILDCARD}"
     if _PATH.fullmatch(core):
         return f"/{WILDCARD}" if _ADDRESS.fullmatch(core[1:]) else WILDCARD
-    if _RELATIVE_PATH.fullmatch(core) and (core.count("/") > 1 or "." in core):
+    if _RELATIVE_PATH.fullmatch(core) and (
+        core.count("/") > 1 or "." in core or _NAMESPACED_ID.fullmatch(core)
+    ):
         return WILDCARD
     return None
 
 
 def _mask_piece(piece: str, *, is_first: bool) -> str:
     if "0" not in piece:
-        is_value = _is_name(piece) and not is_first
-        return WILDCARD if is_value or _HEX_WORD.fullmatch(piece) else piece
+        if _HEX_WORD.fullmatch(piece) or _HOST.fullmatch(piece):
+            return WILDCARD
+        return WILDCARD if _is_name(piece) and not is_first else piece
     if _PERCENT.fullmatch(piece):
         return f"{WILDCARD}%"
     word_dot_number = _WORD_DOT_NUMBER.fullmatch(piece)
@@ -180,10 +208,8 @@ def _mask_piece(piece: str, *, is_first: bool) -> str:
 
 
 def _is_name(piece: str) -> bool:
-    """Say whether a piece is a host, a package or a class: names with dots, not exceptions."""
-    if "." not in piece or is_exception_name(piece):
-        return False
-    return bool(_DOTTED.fullmatch(piece) or _HOST.fullmatch(piece))
+    """Say whether a piece is a package, a class or the like: a name with dots, no exception."""
+    return "." in piece and not is_exception_name(piece) and bool(_DOTTED.fullmatch(piece))
 
 
 _STATUS_NAMES: Final = ("status", "code", "response", "returned", "http")
@@ -194,21 +220,30 @@ def find_status(masked_tokens: Sequence[str]) -> int | None:
     is_request = any(
         token.startswith("HTTP/") or token.lstrip("\"'[") in HTTP_METHODS for token in masked_tokens
     )
-    previous = ""
     for index, token in enumerate(masked_tokens):
-        if NUMBER in token and _names_status(token, previous, is_request=is_request):
-            return index
-        previous = token
+        if NUMBER in token:
+            before = masked_tokens[max(index - 2, 0) : index]
+            after = masked_tokens[index + 1 : index + 3]
+            if _names_status(token, before) or (is_request and _stands_as_status(before, after)):
+                return index
     return None
 
 
-def _names_status(token: str, previous: str, *, is_request: bool) -> bool:
-    name = token.partition(NUMBER)[0].strip("\"'=:([").lower()
-    if not name:
-        if is_request and previous.endswith(('"', "'", f"/{WILDCARD}")):
-            return True
-        name = previous.strip("\"'=:([").lower()
-    return "status" in name or (is_request and name.endswith(_STATUS_NAMES))
+def _names_status(token: str, before: Sequence[str]) -> bool:
+    name = token.partition(NUMBER)[0] or " ".join(before)
+    return name.strip("\"'=:([").lower().endswith(("status", "status code", "statuscode"))
+
+
+def _stands_as_status(before: Sequence[str], after: Sequence[str]) -> bool:
+    """Say whether a number of a request line stands where access logs have the status."""
+    if not before:
+        return False
+    previous = before[-1]
+    if previous == "|" or previous.endswith(('"', "'", f"HTTP/{WILDCARD}")):
+        return True
+    if before[0] in HTTP_METHODS and len(before) > 1:
+        return True
+    return list(after) == [NUMBER, "-"] or previous.strip(":=").lower() in _STATUS_NAMES
 
 
 _STATUS_CLASS: Final = re.compile(r"(?<![0-9])([1-5])[0-9]{2}(?=[^0-9]*$)")
@@ -222,7 +257,8 @@ def mask_status(exact: str, previous: str) -> str:
     A status in its place (`"GET / HTTP/1.1" 404`, `status=404`) shows each class. One that the
     text only mentions (`status: 404`) is a parameter unless the server failed.
     """
-    pattern = _SERVER_ERROR if previous.endswith(":") else _STATUS_CLASS
+    is_mentioned = previous.endswith(":") and not previous.endswith(('":', "':"))
+    pattern = _SERVER_ERROR if is_mentioned else _STATUS_CLASS
     classed = pattern.sub(rf"\1{WILDCARD}", exact)
     return classed if classed != exact else _ANY_NUMBER.sub(WILDCARD, exact)
 
@@ -249,13 +285,22 @@ _LINE_RULES: Final = (
     # "1536 bytes (1.5 KB)" says it twice; "<1 sec" is a value.
     (re.compile(rf"(<\*> {_UNIT}) \(<\*> {_UNIT}\)"), r"\1"),
     (re.compile(rf"(?<![^ =:(])<<\*> {_UNIT}\b"), WILDCARD),
+    # An access log: who, when; referrer and agent.
+    (re.compile(r"^<\*> [^\s\"]+ [^\s\"]+ \[<\*>[^\]\"]*\]"), f"{WILDCARD} [{WILDCARD}]"),
+    (
+        re.compile(r"(?<=\") ([1-5]?<\*> (?:<\*>|-)) \"[^\"]*\" \"[^\"]*\""),
+        rf' \1 "{WILDCARD}" "{WILDCARD}"',
+    ),
+    # What cron ran.
+    (re.compile(r"\) CMD \(.*\)$"), f") CMD ({WILDCARD})"),
+    (re.compile(r"\[ (?=<\*>\])"), "["),
     # A long list is one value, whatever its length.
     (re.compile(r"(?<![^ (\[{])((?:[^\s<]{0,40})<\*>[^\s<,;]{0,40})([,;]? )(?:\1\2){3,}\1"), r"\1"),
     # Who: "user alice from", "for root from <*>".
     (
         re.compile(
-            r"\b([Uu]ser(?:name)?) (?!unknown\b|authentication\b|request\b|name\b|<)[\w.@$\\-]+"
-            r"(?= from\b| by\b| on\b| at\b| via\b| logged\b| \[| \(|,|;|$)"
+            r"\b([Uu]ser(?:name)?) (?!unknown\b|authentication\b|request\b|name\b|<)[\w.@$\\-]*\w"
+            r"(?=\.?$|:? from\b| by\b| on\b| at\b| via\b| logged\b| \[| \(|,|;|$)"
         ),
         rf"\1 {WILDCARD}",
     ),

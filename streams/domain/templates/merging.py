@@ -3,32 +3,29 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 import msgspec
 
-from streams.domain.templates.lexicon import CUE_WORDS, UNITS, is_exception_name, is_status_word
+from streams.domain.templates.contexts import (
+    WILD,
+    Words,
+    are_units,
+    context_at,
+    is_free_name,
+    mergeable,
+    threshold,
+)
 from streams.domain.templates.masking import WILDCARD
 
-Words: TypeAlias = tuple[str, ...]
-
-# A wildcard inside the merging: one character that no shape holds.
-_WILD: Final = "\x07"
 _SEPARATOR: Final = re.compile(r"([\s=,;:()\[\]{}\"'|<>]+)")
-_RUN: Final = re.compile(rf"{_WILD}([,;]? ){_WILD}(?:\1{_WILD})*")
+_RUN: Final = re.compile(rf"{WILD}([,;]? ){WILD}(?:\1{WILD})*")
 _DIGIT: Final = re.compile(r"[0-9]")
-_STATUS_CLASS: Final = re.compile(rf"[1-5]{_WILD}")
 _DROPPED_UNIT: Final = "\x06"
 
 _MAX_ROUNDS: Final = 4
 # Positions beyond these stay as they are: the index is quadratic in the number of words.
 _MAX_MERGED_WORDS: Final = 40
-
-# So many different words at one position make it a variable.
-_AFTER_EQUALS: Final = 4
-_AFTER_CUE: Final = 3
-_QUOTED: Final = 3
-_ELSEWHERE: Final = 6
 
 
 class ResolvedTemplate(msgspec.Struct, frozen=True):
@@ -61,7 +58,7 @@ class TemplateSet:
 
     def add(self, shape_id: int, shape: str) -> bool:
         """Add a shape and say whether it is new; adding it again changes nothing."""
-        collapsed = _RUN.sub(_WILD, shape.replace(WILDCARD, _WILD))
+        collapsed = _RUN.sub(WILD, shape.replace(WILDCARD, WILD))
         key = _bucket_key(collapsed)
         bucket = self._buckets[key]
         if shape_id in bucket:
@@ -89,7 +86,7 @@ def _bucket_key(collapsed: str) -> Words:
     """Return what all members of a template have in common: separators and the first word."""
     parts = _SEPARATOR.split(collapsed)
     first = next((word for word in parts[::2] if word), "")
-    return (first, *parts[1::2])
+    return (_DIGIT.sub("0", first), *parts[1::2])
 
 
 def _words(collapsed: str) -> Words:
@@ -114,12 +111,12 @@ def _merge_bucket(shapes: Iterable[_Shape]) -> list[list[_Shape]]:
 
 def _merge_round(groups: dict[Words, list[_Shape]], separators: Words) -> dict[Words, list[_Shape]]:
     parents: dict[Words, Words] = {words: words for words in groups}
-    for alike in _alike_but_for_one(groups).items():
-        (position, _), candidates = alike
-        values = {words[position]: words for words in candidates}
-        before = candidates[0][position - 1]
-        for class_ in _mergeable(set(values), before, separators[position - 1]):
-            _unite(parents, [values[value] for value in sorted(class_)])
+    for (position, _), candidates in _alike_but_for_one(groups).items():
+        by_value = {words[position]: words for words in candidates}
+        for class_ in mergeable(set(by_value), context_at(candidates[0], separators, position)):
+            _unite(parents, [by_value[value] for value in sorted(class_)])
+    for alike in _alike_but_for_names(groups, separators):
+        _unite(parents, sorted(alike))
     components: dict[Words, list[Words]] = defaultdict(list)
     for words in groups:
         components[_find(parents, words)].append(words)
@@ -133,45 +130,36 @@ def _alike_but_for_one(groups: Iterable[Words]) -> dict[tuple[int, Words], list[
     """Index patterns by all their words but one; keep what at least two patterns share."""
     index: dict[tuple[int, Words], list[Words]] = defaultdict(list)
     for words in groups:
-        for position in range(1, min(len(words), _MAX_MERGED_WORDS)):
-            if words[position] and words[position] != words[0]:
+        for position in range(min(len(words), _MAX_MERGED_WORDS)):
+            if words[position]:
                 index[position, words[:position] + words[position + 1 :]].append(words)
     return {key: found for key, found in index.items() if len(found) > 1}
 
 
-def _mergeable(values: set[str], before: str, separator: str) -> list[set[str]]:
-    """Return the sets of words at one position that are values of one variable."""
-    if before == _WILD and separator == " " and all(v.lower() in UNITS for v in values):
-        return [values]
-    open_values = {value for value in values if not _is_guarded(value)}
-    if len(open_values) >= _threshold(before, separator):
-        return [open_values]
-    return _numbered(open_values)
+def _alike_but_for_names(groups: Iterable[Words], separators: Words) -> list[list[Words]]:
+    """Return the sets of patterns that differ in names only, several at a time.
+
+    "user alice from db1" and "user bob from db2" share no word that one wildcard would free.
+    """
+    index: dict[Words, list[Words]] = defaultdict(list)
+    for words in groups:
+        index[_without_names(words, separators)].append(words)
+    return [
+        alike
+        for alike in index.values()
+        if any(
+            len(set(column)) >= threshold(context_at(min(alike), separators, position))
+            for position, column in enumerate(zip(*alike, strict=True))
+            if len(set(column)) > 1
+        )
+    ]
 
 
-def _is_guarded(value: str) -> bool:
-    """Say whether lines that differ in this word tell different things."""
-    return bool(_STATUS_CLASS.fullmatch(value)) or is_status_word(value) or is_exception_name(value)
-
-
-def _threshold(before: str, separator: str) -> int:
-    if separator.endswith("="):
-        return _AFTER_EQUALS
-    if separator[-1] in "\"'":
-        return _QUOTED
-    if before.lower() in CUE_WORDS:
-        return _AFTER_CUE
-    return _ELSEWHERE
-
-
-def _numbered(values: Iterable[str]) -> list[set[str]]:
-    """Return the sets of words that differ only in a digit: node1, node2."""
-    classes: dict[str, set[str]] = defaultdict(set)
-    for value in values:
-        if _DIGIT.search(value):
-            classes[_DIGIT.sub("0", value)].add(value)
-    wild = {value for value in values if value == _WILD}
-    return [found | wild for found in classes.values() if len(found | wild) > 1]
+def _without_names(words: Words, separators: Words) -> Words:
+    return tuple(
+        WILD if is_free_name(word, context_at(words, separators, position)) else word
+        for position, word in enumerate(words)
+    )
 
 
 def _find(parents: dict[Words, Words], words: Words) -> Words:
@@ -189,7 +177,7 @@ def _unite(parents: dict[Words, Words], group: list[Words]) -> None:
 
 def _common(component: list[Words]) -> Words:
     return tuple(
-        column[0] if len(set(column)) == 1 else _WILD for column in zip(*component, strict=True)
+        column[0] if len(set(column)) == 1 else WILD for column in zip(*component, strict=True)
     )
 
 
@@ -197,14 +185,14 @@ def _text(members: list[_Shape]) -> str:
     """Return the text of a template: what differs between its shapes is `<*>`."""
     if len(members) == 1:
         return members[0].text
-    split = [_SEPARATOR.split(m.text.replace(WILDCARD, _WILD)) for m in members]
+    split = [_SEPARATOR.split(m.text.replace(WILDCARD, WILD)) for m in members]
     if len({tuple(parts[1::2]) for parts in split}) > 1:
         split = [_SEPARATOR.split(m.collapsed) for m in members]
     text = "".join(_common_part(set(column)) for column in zip(*split, strict=True))
-    return text.replace(f"{_WILD} {_DROPPED_UNIT}", _WILD).replace(_WILD, WILDCARD)
+    return text.replace(f"{WILD} {_DROPPED_UNIT}", WILD).replace(WILD, WILDCARD)
 
 
 def _common_part(values: set[str]) -> str:
     if len(values) == 1:
         return next(iter(values))
-    return _DROPPED_UNIT if all(value.lower() in UNITS for value in values) else _WILD
+    return _DROPPED_UNIT if are_units(values) else WILD

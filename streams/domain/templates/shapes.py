@@ -21,6 +21,7 @@ from streams.domain.templates.masking import (
     mask_line,
     mask_status,
     mask_token,
+    split_tokens,
 )
 
 MAX_LINE_CHARS: Final = 2_000
@@ -52,7 +53,7 @@ def shape_text(body: str) -> str:
     """Return the text of a body that its shape is made of: one line, single blanks."""
     first, _, rest = body.lstrip("\r\n").partition("\n")
     thrown = _thrown(first, rest)
-    line = " ".join(first.translate(CLEAN).split())
+    line = " ".join(split_tokens(first.translate(CLEAN)))
     return f"{line} {thrown}" if thrown else line
 
 
@@ -114,7 +115,7 @@ class ShapeCache:
         return found
 
     def _learn(self, folded: str) -> str | _Variants:
-        tokens = folded.split()
+        tokens = split_tokens(folded)
         if not tokens:
             return ""
         if len(tokens) > MAX_LINE_TOKENS:
@@ -140,7 +141,7 @@ def _plan(masked: list[str], joined: str) -> str | _Variants:
 
 
 def _variant_shape(variants: _Variants, line: str) -> str:
-    exact = line.translate(CLEAN).split()
+    exact = split_tokens(line.translate(CLEAN))
     masked = variants.masked_tokens
     kept = {index: exact_weak(masked[index], exact[index]) for index in variants.weak_indices}
     status = variants.status_index
