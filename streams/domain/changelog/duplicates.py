@@ -1,11 +1,15 @@
 """The same change on two lines of history: cherry-picks, backports, rebased branches."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from typing import Final
 
 from streams.domain.changelog.lineage import Lineage
 
+Container = Callable[[int], bool]
+
+_MAX_TWINS: Final = 100
 _PICKED_FROM: Final = re.compile(r"\(cherry picked from commit ([0-9a-f]{7,64})\)")
 
 
@@ -17,58 +21,52 @@ def picked_from(message: str) -> str | None:
     return found[-1] if found else None
 
 
-class Twins:
-    """Commits that may be copies of each other, and the rule that tells which one is listed.
+def possible_twins(
+    keys: Iterable[tuple[int, tuple[str, str]]], picks: Iterable[tuple[int, int]]
+) -> list[tuple[int, ...]]:
+    """Return groups of commits that may be copies of one change, each in graph order.
 
     `keys` gives author and bare subject of each commit, `picks` (copy, original) as git noted it.
     """
+    groups: dict[tuple[str, str], list[int]] = {}
+    for number, key in keys:
+        groups.setdefault(key, []).append(number)
+    found = [tuple(group) for group in groups.values() if len(group) > 1]
+    found.extend((min(pick), max(pick)) for pick in picks if pick[0] != pick[1])
+    return found
 
-    def __init__(
-        self, keys: Iterable[tuple[int, tuple[str, str]]], picks: Iterable[tuple[int, int]]
-    ) -> None:
-        groups: dict[tuple[str, str], list[int]] = {}
-        for number, key in keys:
-            groups.setdefault(key, []).append(number)
-        self._groups = [tuple(group) for group in groups.values() if len(group) > 1]
-        self._groups.extend(picks)
-        self._groups_of: dict[int, list[int]] = {}
-        for place, group in enumerate(self._groups):
-            for number in group:
-                self._groups_of.setdefault(number, []).append(place)
-        self._bits: dict[int, int] = {}
 
-    @property
-    def members(self) -> Iterable[int]:
-        """The commits that have a possible twin; `lineage` must know them."""
-        return self._groups_of.keys()
+def parallel_twins(
+    groups: Iterable[tuple[int, ...]], lineage: Lineage
+) -> dict[int, tuple[int, ...]]:
+    """Return for each commit its twins on other lines of history.
 
-    def find_original(
-        self, number: int, lineage: Lineage, history: int, release_of: Sequence[int]
-    ) -> int | None:
-        """Return the twin that is listed in place of a commit, None when it is listed itself.
+    Of two twins neither contains the other: the same words twice on one line of history are two
+    changes (a fix that was reverted and made again).
+    """
+    twins: dict[int, set[int]] = {}
+    for group in groups:
+        bits = 0
+        for number in group:
+            parallel = bits & ~lineage.ancestors(number)
+            for twin in islice(lineage.numbers(parallel), _MAX_TWINS):
+                twins.setdefault(number, set()).add(twin)
+                twins.setdefault(twin, set()).add(number)
+            bits |= 1 << lineage.position[number]
+    return {number: tuple(sorted(found)) for number, found in twins.items()}
 
-        Neither of two twins contains the other: the same words twice on one line of history are
-        two changes (a fix that was reverted and made again). A copy is left out when the release
-        also contains its twin, released before or earlier in the same release; on separate
-        release lines both are listed, the readers of one have not seen the other. `history`
-        holds what the release contains, as bits of `lineage`.
-        """
-        groups = self._groups_of.get(number)
-        if groups is None:
-            return None
-        rank = (release_of[number], number)
-        parallel = history & ~lineage.ancestors(number)
-        for place in groups:
-            if not parallel & self._group_bits(place, lineage):
-                continue
-            for twin in self._groups[place]:
-                is_parallel = parallel >> lineage.position[twin] & 1
-                is_listed = (release_of[twin], twin) < rank
-                if is_parallel and is_listed and not lineage.contains(twin, number):
-                    return twin
-        return None
 
-    def _group_bits(self, place: int, lineage: Lineage) -> int:
-        if place not in self._bits:
-            self._bits[place] = lineage.bits(self._groups[place])
-        return self._bits[place]
+def find_original(
+    number: int, twins: Iterable[int], contained: Container, release_of: Sequence[int]
+) -> int | None:
+    """Return the twin that is listed in place of a commit, None when it is listed itself.
+
+    A copy is left out when the release also contains its twin, released before or earlier in the
+    same release; on separate release lines both are listed, the readers of one have not seen the
+    other.
+    """
+    rank = (release_of[number], number)
+    for twin in twins:
+        if (release_of[twin], twin) < rank and contained(twin):
+            return twin
+    return None

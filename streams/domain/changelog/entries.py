@@ -3,13 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from streams.domain.changelog.config import SECTIONS
 from streams.domain.changelog.dependencies import DependencyChain, chain_updates
 from streams.domain.changelog.documents import BreakingNote, Entry, SectionEntries
 from streams.domain.changelog.facts import Change
 from streams.domain.changelog.graph import UNKNOWN_TIME
 from streams.domain.changelog.history import History
-from streams.domain.changelog.people import co_authors, display_name
+from streams.domain.changelog.people import display_name
 from streams.domain.changelog.references import deduplicate
 from streams.domain.changelog.selection import Selection
 
@@ -59,11 +61,11 @@ def build_sections(
     chain_of = {number: place for place, chain in enumerate(chains) for number in chain.steps}
     grouped: dict[str, dict[tuple[int, int], list[tuple[int, Change]]]] = {}
     for number, changes in selection.chosen.items():
-        for place, change in enumerate(changes):
+        for change in changes:
             key = _section_key(history, number, change)
             # A breaking step is never hidden in a chain.
-            is_step = place == 0 and number in chain_of and change.breaking_text is None
-            line = (-1, chain_of[number]) if is_step else (number, place)
+            is_step = number in chain_of and change.place == 0 and change.breaking_text is None
+            line = (-1, chain_of[number]) if is_step else (number, change.place)
             grouped.setdefault(key, {}).setdefault(line, []).append((number, change))
     return tuple(
         SectionEntries(
@@ -98,7 +100,9 @@ def _sorted_entries(
     chains: Sequence[Chain],
 ) -> tuple[Entry, ...]:
     entries = [
-        _entry(history, steps, chains[line[1]] if line[0] < 0 else None, place=line[1])
+        _one_entry(history, *steps[0])
+        if len(steps) == 1
+        else _chain_entry(history, steps, chains[line[1]])
         for line, steps in lines.items()
     ]
     entries.sort(key=_entry_key)
@@ -110,32 +114,44 @@ def _entry_key(entry: Entry) -> tuple[str, int, str]:
     return entry.scope or "", time, entry.id
 
 
-def _entry(
-    history: History, steps: Sequence[tuple[int, Change]], chain: Chain | None, *, place: int
-) -> Entry:
+def _one_entry(history: History, number: int, change: Change) -> Entry:
+    known = history.entries.get((number, change.place))
+    if known is None:
+        known = _entry(history, number, change)
+        history.entries[number, change.place] = known
+    return known
+
+
+def _chain_entry(history: History, steps: Sequence[tuple[int, Change]], chain: Chain) -> Entry:
+    """Return one entry for the steps of a dependency, worded as the last of them."""
     steps = sorted(steps, key=lambda step: step[0])
     number, change = steps[-1]
-    commit, facts, found = history.graph.commits[number], history.facts[number], change.found
-    subject = found.subject
-    if chain is not None and len(steps) > 1:
-        place, subject = 0, _chain_subject(subject, history, number, chain)
-    elif chain is not None:
-        place = 0
-    return Entry(
-        id=f"{commit.sha}.{place}",
-        type=found.type,
-        category="security"
-        if _section_key(history, number, change) == "security"
-        else found.category,
-        scope=found.scope,
-        subject=subject,
-        breaking=change.breaking_text is not None,
-        breaking_text=change.breaking_text,
+    return msgspec.structs.replace(
+        _entry(history, number, change),
+        subject=_chain_subject(change.found.subject, history, number, chain),
         references=deduplicate([ref for _, step in steps for ref in step.parsed.references]),
         mentions=tuple(sorted({name for _, step in steps for name in step.parsed.mentions})),
         shas=tuple(history.graph.commits[step].sha for step, _ in steps),
-        pr=history.pull_requests.get(number),
         authors=_authors(history, [step for step, _ in steps]),
+    )
+
+
+def _entry(history: History, number: int, change: Change) -> Entry:
+    commit, facts, found = history.graph.commits[number], history.facts[number], change.found
+    is_security = _section_key(history, number, change) == "security"
+    return Entry(
+        id=f"{commit.sha}.{change.place}",
+        type=found.type,
+        category="security" if is_security else found.category,
+        scope=found.scope,
+        subject=found.subject,
+        breaking=change.breaking_text is not None,
+        breaking_text=change.breaking_text,
+        references=change.parsed.references,
+        mentions=tuple(sorted(set(change.parsed.mentions))),
+        shas=(commit.sha,),
+        pr=history.pull_requests.get(number),
+        authors=_authors(history, [number]),
         timestamp_s=commit.timestamp_s,
         security_ids=facts.security_ids,
         attributed_by=history.attribution.method_of[number],
@@ -158,7 +174,7 @@ def _authors(history: History, numbers: Sequence[int]) -> tuple[str, ...]:
     names: dict[str, str] = {}
     for number in numbers:
         author = history.graph.commits[number].author
-        names.setdefault(history.identities.person(author), display_name(author))
-        for name in co_authors(history.facts[number].changes[0].parsed):
+        names.setdefault(history.person_of[number], display_name(author))
+        for name in history.facts[number].co_authors:
             names.setdefault(history.identities.person(name), display_name(name))
     return tuple(names.values())

@@ -12,30 +12,43 @@ from streams.domain.changelog.dependencies import DependencyUpdate, parse_depend
 from streams.domain.changelog.duplicates import picked_from
 from streams.domain.changelog.kinds import Kind, commit_kind
 from streams.domain.changelog.messages import ParsedCommit
+from streams.domain.changelog.people import co_authors
 from streams.domain.changelog.reverts import RevertNote, parse_revert, split_number, strip_numbers
 from streams.domain.changelog.squash import split_squash
+from streams.domain.changelog.versions import LEVELS, Level
 
 _ADVISORY: Final = re.compile(
     r"\b(?:CVE-[0-9]{4}-[0-9]{4,19}|GHSA(?:-[23456789cfghjmpqrvwx]{4}){3})\b", re.I | re.ASCII
 )
 _RELEASE_AS: Final = "release-as"
+_MINOR_SECTIONS: Final = frozenset({"added", "deprecated"})
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """One entry that a commit asks for."""
 
+    place: int
     parsed: ParsedCommit
     found: Classification
-    is_hidden: bool | None = None
+    is_shown: bool
+    is_hidden_by_hand: bool = False
     breaking_text: str | None = None
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """What one commit says; `changes` has one item, or more for a squashed one."""
+    """What one commit says; `changes` has one item, or more for a squashed one.
+
+    `shown` are the changes that a changelog prints, `level` is what they call for, and
+    `is_guess` tells that only the model of words gave the commit its class.
+    """
 
     kind: Kind
     header: str
     changes: tuple[Change, ...]
+    shown: tuple[Change, ...]
+    level: Level
+    is_guess: bool
+    co_authors: tuple[str, ...]
     revert: RevertNote | None
     twin_key: tuple[str, str]
     picked_from: str | None
@@ -51,45 +64,73 @@ def read_facts(
     """Return what a commit says under the choices and a person's repair of it."""
     commits = split_squash(commit.message, config.squash)
     head = commits[0]
-    kind = commit_kind(head, parent_count=len(commit.parents or ()))
+    security_ids = _advisories(commit.message)
     changes = tuple(
-        Change(
-            parsed=parsed,
-            found=classify(parsed, config, commit.files),
-            breaking_text=parsed.breaking_text,
-        )
-        for parsed in commits
+        _change(place, parsed, classify(parsed, config, commit.files), config)
+        for place, parsed in enumerate(commits)
     )
-    bare = strip_numbers(head.subject)
+    if override is not None:
+        changes = (_repaired(changes[0], override, config), *changes[1:])
+    shown = tuple(
+        change
+        for change in changes
+        if change.is_shown or (security_ids and not change.is_hidden_by_hand)
+    )
     return Facts(
-        kind=kind,
+        kind=commit_kind(head, parent_count=len(commit.parents or ())),
         header=head.header,
-        changes=changes if override is None else (_repaired(changes[0], override), *changes[1:]),
+        changes=changes,
+        shown=shown,
+        level=max((_level(change) for change in shown), default="none", key=LEVELS.index),
+        is_guess=changes[0].found.decided_by == "MODEL",
+        co_authors=tuple(co_authors(head)),
         revert=parse_revert(head, commit.message),
-        twin_key=(commit.author, f"{head.type}\0{head.scope}\0{bare}"),
+        twin_key=(commit.author, f"{head.type}\0{head.scope}\0{strip_numbers(head.subject)}"),
         picked_from=picked_from(commit.message),
         update=parse_dependency_update(changes[0].found.subject),
-        security_ids=_advisories(commit.message),
+        security_ids=security_ids,
         number=split_number(head.header)[1],
         release_as=_release_as(head),
     )
 
 
-def _repaired(change: Change, override: OverrideEvent) -> Change:
+def _change(
+    place: int, parsed: ParsedCommit, found: Classification, config: ChangelogConfig
+) -> Change:
+    return Change(
+        place=place,
+        parsed=parsed,
+        found=found,
+        is_shown=parsed.breaking or config.is_shown(found.section),
+        breaking_text=parsed.breaking_text,
+    )
+
+
+def _level(change: Change) -> Level:
+    if change.breaking_text is not None:
+        return "major"
+    return "minor" if change.found.section in _MINOR_SECTIONS else "patch"
+
+
+def _repaired(change: Change, override: OverrideEvent, config: ChangelogConfig) -> Change:
     """Return the change as a person wants it."""
     found = change.found
     section = override.category or found.section
-    scope = found.scope if override.scope is None else override.scope or None
-    text = override.breaking_text
+    text = change.breaking_text
+    if override.breaking_text is not None:
+        text = override.breaking_text or None
+    is_shown = text is not None or config.is_shown(section)
     return Change(
+        place=change.place,
         parsed=change.parsed,
-        is_hidden=override.is_hidden,
-        breaking_text=change.breaking_text if text is None else text or None,
-        found=Classification(
-            type=found.type,
+        is_shown=is_shown if override.is_hidden is None else not override.is_hidden,
+        is_hidden_by_hand=override.is_hidden is True,
+        breaking_text=text,
+        found=msgspec.structs.replace(
+            found,
             section=section,
             category=category_of(section),
-            scope=scope,
+            scope=found.scope if override.scope is None else override.scope or None,
             subject=override.subject or found.subject,
             decided_by="OVERRIDE",
             confidence=1.0,

@@ -2,16 +2,18 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from hashlib import sha256
 
 from schemas.events import CommitEvent, OverrideEvent, ReleaseEvent, TagEvent
 from streams.domain.changelog.attribution import attribute_commits
 from streams.domain.changelog.config import ChangelogConfig
-from streams.domain.changelog.duplicates import Twins
+from streams.domain.changelog.documents import Entry, canonical_json
+from streams.domain.changelog.duplicates import find_original, parallel_twins, possible_twins
 from streams.domain.changelog.facts import Facts, read_facts
 from streams.domain.changelog.graph import UNKNOWN_TIME, build_graph, walk_range
 from streams.domain.changelog.kinds import merge_number
 from streams.domain.changelog.lineage import Lineage
-from streams.domain.changelog.people import Identities, co_authors
+from streams.domain.changelog.people import Identities
 from streams.domain.changelog.reverts import RevertIndex, RevertNote
 from streams.domain.changelog.series import SeriesIndex
 from streams.domain.changelog.tags import find_boundaries
@@ -51,13 +53,16 @@ class History:
         self.attribution = attribute_commits(self.graph, self.boundaries)
         self.members = self.attribution.members(len(self.boundaries))
         self.overrides = newest_overrides(overrides)
+        # Entries are the same in every view but for collapsed chains; the key is (commit, place).
+        self.entries: dict[tuple[int, int], Entry] = {}
+        self._bases: dict[int, int | None] = {}
+        self._spans: dict[int, Sequence[int]] = {}
         self.facts: Sequence[Facts] = [
             cache.read(commit, self.overrides.get(commit.sha)) for commit in self.graph.commits
         ]
 
     @cached_property
-    def twins(self) -> Twins:
-        """Possible copies of one change."""
+    def _twin_groups(self) -> list[tuple[int, ...]]:
         picks = (
             (number, original)
             for number, facts in enumerate(self.facts)
@@ -69,13 +74,19 @@ class History:
             for number, facts in enumerate(self.facts)
             if facts.kind == "change" and number not in self.graph.detached
         )
-        return Twins(keys, picks)
+        return possible_twins(keys, picks)
+
+    @cached_property
+    def twins(self) -> Mapping[int, tuple[int, ...]]:
+        """For each commit its copies on other lines of history."""
+        return parallel_twins(self._twin_groups, self.lineage)
 
     @cached_property
     def lineage(self) -> Lineage:
         """Ancestry among releases and possible copies."""
         heads = (boundary.head for boundary in self.boundaries)
-        return Lineage(self.graph, [*heads, *self.twins.members])
+        twins = (number for group in self._twin_groups for number in group)
+        return Lineage(self.graph, [*heads, *twins])
 
     @cached_property
     def series(self) -> SeriesIndex:
@@ -99,19 +110,27 @@ class History:
     def identities(self) -> Identities:
         """The people behind the spellings of authors and co-authors."""
         identities = Identities()
-        for commit in self.graph.commits:
-            identities.add(commit.author)
+        for author in {commit.author for commit in self.graph.commits}:
+            identities.add(author)
         for facts in self.facts:
-            for name in co_authors(facts.changes[0].parsed):
+            for name in facts.co_authors:
                 identities.add(name)
         return identities
+
+    @cached_property
+    def person_of(self) -> list[str]:
+        """The author of each commit as one person."""
+        people = {
+            author: self.identities.person(author)
+            for author in {commit.author for commit in self.graph.commits}
+        }
+        return [people[commit.author] for commit in self.graph.commits]
 
     @cached_property
     def first_release(self) -> dict[str, int]:
         """The first release of each person."""
         first: dict[str, int] = {}
-        for commit, release in zip(self.graph.commits, self.attribution.release_of, strict=True):
-            person = self.identities.person(commit.author)
+        for person, release in zip(self.person_of, self.attribution.release_of, strict=True):
             first[person] = min(release, first.get(person, release))
         return first
 
@@ -129,6 +148,25 @@ class History:
                 numbers[own] = facts.number
         return numbers
 
+    @cached_property
+    def digests(self) -> list[bytes]:
+        """A hash for each commit of all that it says and that others say about it."""
+        return [self._digest(number) for number in range(len(self.graph.commits))]
+
+    def _digest(self, number: int) -> bytes:
+        commit, facts = self.graph.commits[number], self.facts[number]
+        targets = self.reverts[number][1] if facts.revert is not None else []
+        parts = (
+            commit,
+            self.overrides.get(commit.sha),
+            self.attribution.method_of[number],
+            self.person_of[number],
+            [self.identities.person(name) for name in facts.co_authors],
+            self.pull_requests.get(number),
+            [self.graph.commits[target].sha for target in targets],
+        )
+        return sha256(canonical_json(parts)).digest()
+
     def brought_by(self, merge: int) -> list[int]:
         """Return the commits that a merge brought in, none for any other commit."""
         parents = self.graph.parents[merge]
@@ -137,6 +175,59 @@ class History:
             for parent in parents[1:]
             for number in walk_range(self.graph, parent, parents[:1])
         ]
+
+    @cached_property
+    def merged_copies(self) -> Mapping[int, int]:
+        """For each merge the commit that it brought in under its own subject."""
+        copies: dict[int, int] = {}
+        for merge, facts in enumerate(self.facts):
+            if facts.kind == "change" and len(self.graph.parents[merge]) > 1:
+                for brought in self.brought_by(merge):
+                    if self.facts[brought].twin_key[1] == facts.twin_key[1]:
+                        copies[merge] = brought
+        return copies
+
+    @cached_property
+    def may_be_copy(self) -> frozenset[int]:
+        """The commits that some release may list another in place of."""
+        return frozenset({*self.twins, *self.merged_copies})
+
+    def original_of(self, number: int, release: int) -> int | None:
+        """Return the commit that a release lists in place of one of its commits."""
+        head = self.boundaries[release].head if release < len(self.boundaries) else None
+        original = find_original(
+            number,
+            self.twins.get(number, ()),
+            lambda twin: head is None or self.lineage.contains(head, twin),
+            self.attribution.release_of,
+        )
+        return self.merged_copies.get(number) if original is None else original
+
+    def stable_base(self, release: int) -> int | None:
+        """Return the stable release that a release counts from."""
+        if release not in self._bases:
+            self._bases[release] = self._find_stable_base(release)
+        return self._bases[release]
+
+    def _find_stable_base(self, release: int) -> int | None:
+        if release == len(self.boundaries):
+            return self.series.latest(stable=True)
+        if self.boundaries[release].version is None:
+            return None
+        return self.series.previous(release, stable=True)
+
+    def span(self, release: int) -> Sequence[int]:
+        """Return the commits since the stable base; the first stable release has them all."""
+        if release not in self._spans:
+            base = self.stable_base(release)
+            version = self.boundaries[release].version if release < len(self.boundaries) else None
+            is_stable = version is not None and version.is_stable
+            self._spans[release] = (
+                self.range_since(release, base)
+                if is_stable or base is not None
+                else self.members[release]
+            )
+        return self._spans[release]
 
     def range_since(self, release: int, base: int | None) -> list[int]:
         """Return the commits of a release and of those before it, back to the release `base`."""

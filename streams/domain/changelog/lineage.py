@@ -1,6 +1,6 @@
 """Who is an ancestor of whom, for the few commits and releases that somebody asks about."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from streams.domain.changelog.graph import CommitGraph
 
@@ -9,7 +9,8 @@ class Lineage:
     """Answers ancestry among marked commits; built in one pass over the graph."""
 
     def __init__(self, graph: CommitGraph, marked: Iterable[int]) -> None:
-        self.position = {number: bit for bit, number in enumerate(sorted(set(marked)))}
+        self._marked = sorted(set(marked))
+        self.position = {number: bit for bit, number in enumerate(self._marked)}
         self._ancestors = _marked_ancestors(graph, self.position)
 
     def ancestors(self, number: int) -> int:
@@ -20,12 +21,12 @@ class Lineage:
         """Return whether `ancestor` is `descendant` or an ancestor of it; both are marked."""
         return bool(self._ancestors[descendant] >> self.position[ancestor] & 1)
 
-    def bits(self, numbers: Iterable[int]) -> int:
-        """Return the marked commits `numbers` as bits."""
-        bits = 0
-        for number in numbers:
-            bits |= 1 << self.position[number]
-        return bits
+    def numbers(self, bits: int) -> Iterator[int]:
+        """Yield the marked commits that `bits` holds, in graph order."""
+        while bits:
+            lowest = bits & -bits
+            yield self._marked[lowest.bit_length() - 1]
+            bits ^= lowest
 
 
 def _marked_ancestors(graph: CommitGraph, position: dict[int, int]) -> dict[int, int]:

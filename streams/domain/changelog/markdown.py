@@ -14,7 +14,7 @@ _UNRELEASED: Final = "Unreleased"
 
 
 def render_markdown(document: ReleaseDocument, config: ChangelogConfig) -> str:
-    """Return the Markdown of a release: a level 2 heading, level 3 sections, lists; a newline ends it."""
+    """Return the Markdown of a release: one heading, sections below it, lists in them."""
     lines = [_heading(document), ""]
     for title, items in _blocks(document, config):
         lines += [f"### {title}", "", *items, ""]

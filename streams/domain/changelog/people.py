@@ -1,7 +1,7 @@
 """Who made a release: authors under one identity, and who is new."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -80,12 +80,12 @@ def is_bot(author: str) -> bool:
 
 
 def list_contributors(
-    authors: Iterable[str], identities: Identities, first_release: dict[str, int], release: int
+    authors: Iterable[tuple[str, str]], first_release: Mapping[str, int], release: int
 ) -> tuple[Contributor, ...]:
-    """Return the people behind `authors` (one item a commit), most commits first, then by name."""
+    """Return those behind the (person, author) of each commit, most commits first, then by name."""
     spellings: dict[str, list[str]] = {}
-    for author in authors:
-        spellings.setdefault(identities.person(author), []).append(author)
+    for person, author in authors:
+        spellings.setdefault(person, []).append(author)
     found = [
         Contributor(
             name=_usual(names),

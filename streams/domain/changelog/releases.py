@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
-from typing import Final, NamedTuple
+from typing import NamedTuple
 from urllib.parse import quote
 
 import msgspec
@@ -29,19 +29,14 @@ from streams.domain.changelog.entries import (
     build_sections,
     find_chains,
 )
-from streams.domain.changelog.facts import Change
 from streams.domain.changelog.history import FactsCache, History
 from streams.domain.changelog.markdown import render_markdown
 from streams.domain.changelog.merging import merge_commits
-from streams.domain.changelog.people import co_authors, list_contributors
+from streams.domain.changelog.people import list_contributors
 from streams.domain.changelog.reverts import RevertOutcome
 from streams.domain.changelog.selection import Selection, select_changes
 from streams.domain.changelog.times import format_time
-from streams.domain.changelog.versions import Level
 from streams.domain.changelog.word_model import MODEL_HASH
-
-MINOR_SECTIONS: Final = frozenset({"added", "deprecated"})
-LEVELS: Final[tuple[Level, ...]] = ("none", "patch", "minor", "major")
 
 
 class View(NamedTuple):
@@ -95,8 +90,10 @@ def build_release(history: History, release: int) -> ReleaseDocument:
         excluded=_excluded(history, own.selection),
         bump=_bump(history, release, since_stable),
         contributors=list_contributors(
-            [history.graph.commits[number].author for number in members],
-            history.identities,
+            [
+                (history.person_of[number], history.graph.commits[number].author)
+                for number in members
+            ],
             history.first_release,
             release,
         ),
@@ -123,68 +120,49 @@ def input_hash(history: History, release: int) -> str:
     Two histories that give a release the same hash give it the same document, so only those with
     another hash have to be built again.
     """
-    base = _stable_base(history, release)
     members = history.members[release]
-    span = members if base is None else history.range_since(release, base)
-    ours = set(members)
-    commits = history.graph.commits
-    parts = [
-        (
-            commits[number],
-            number in ours,
-            history.overrides.get(commits[number].sha),
-            _influences(history, release, number),
-        )
-        for number in span
-    ]
-    people = sorted(
+    newcomers = sorted(
         {
-            (person, history.first_release[person] == release)
-            for number in members
-            for person in [history.identities.person(commits[number].author)]
+            person
+            for person in map(history.person_of.__getitem__, members)
+            if history.first_release[person] == release
         }
     )
-    info = _release_info(history, release)
-    calendar = _is_calendar(history, release)
-    value = [GENERATOR, MODEL_HASH, history.config, info, calendar, parts, people]
-    return sha256(canonical_json(value)).hexdigest()
+    digest = sha256(
+        canonical_json(
+            [
+                GENERATOR,
+                MODEL_HASH,
+                history.config,
+                _release_info(history, release),
+                newcomers,
+                _is_calendar(history, release),
+                len(members),
+            ]
+        )
+    )
+    everything = [*members, *history.span(release)]
+    digest.update(b"".join([history.digests[number] for number in everything]))
+    for number in everything:
+        if number in history.may_be_copy:
+            original = history.original_of(number, release)
+            digest.update(b"-" if original is None else history.digests[original])
+    return digest.hexdigest()
 
 
 def _view(history: History, release: int, members: Sequence[int]) -> View:
-    selection = select_changes(history, members, _head(history, release))
+    selection = select_changes(history, members, release)
     return View(members, selection, find_chains(history, members, selection))
 
 
 def _view_since_stable(history: History, release: int, own: View) -> View:
-    """Return the view back to the previous stable release, the own one where there is none."""
-    base = _stable_base(history, release)
-    if base is None and not _is_first_stable(history, release):
-        return own
-    members = history.range_since(release, base)
+    """Return the view back to the previous stable release, the own one where that is all."""
+    members = history.span(release)
     return own if members == own.members else _view(history, release, members)
 
 
-def _head(history: History, release: int) -> int | None:
-    return history.boundaries[release].head if release < len(history.boundaries) else None
-
-
-def _stable_base(history: History, release: int) -> int | None:
-    if release == len(history.boundaries):
-        return history.series.latest(stable=True)
-    if history.boundaries[release].version is None:
-        return None
-    return history.series.previous(release, stable=True)
-
-
-def _is_first_stable(history: History, release: int) -> bool:
-    if release == len(history.boundaries):
-        return False
-    version = history.boundaries[release].version
-    return version is not None and version.is_stable
-
-
 def _is_calendar(history: History, release: int) -> bool:
-    base = _stable_base(history, release)
+    base = history.stable_base(release)
     version = None if base is None else history.boundaries[base].version
     return version is not None and history.series.is_calendar(version.series)
 
@@ -195,7 +173,7 @@ def _release_info(history: History, release: int) -> ReleaseInfo:
         previous = history.series.latest(stable=False)
         return ReleaseInfo(
             previous=_name(history, previous),
-            previous_stable=_name(history, _stable_base(history, release)),
+            previous_stable=_name(history, history.stable_base(release)),
             kind="unreleased",
             compare_url=_compare_url(history, previous, "HEAD"),
             attributed_by=attributed_by,
@@ -209,7 +187,7 @@ def _release_info(history: History, release: int) -> ReleaseInfo:
         version=version.text if version else None,
         series=version.series if version else None,
         previous=_name(history, previous),
-        previous_stable=_name(history, _stable_base(history, release)),
+        previous_stable=_name(history, history.stable_base(release)),
         kind="other" if version is None else "stable" if version.is_stable else "pre-release",
         date=format_time(boundary.timestamp_s),
         head_sha=history.graph.commits[boundary.head].sha,
@@ -267,34 +245,22 @@ def _excluded(history: History, selection: Selection) -> tuple[Excluded, ...]:
 
 
 def _bump(history: History, release: int, since_stable: View) -> Bump:
-    base = _stable_base(history, release)
-    boundary = None if base is None else history.boundaries[base]
-    chosen = since_stable.selection.chosen
+    base = history.stable_base(release)
     evidence = [
-        _evidence(history, number, chosen.get(number, ())) for number in since_stable.members
+        Evidence(
+            history.graph.commits[number].sha,
+            history.facts[number].level if number in since_stable.selection.chosen else "none",
+            history.facts[number].changes[0].found.type,
+            history.facts[number].release_as,
+        )
+        for number in since_stable.members
+        if number in since_stable.selection.chosen or history.facts[number].release_as
     ]
     return suggest_bump(
-        boundary.name if boundary else None,
-        boundary.version if boundary else None,
+        None if base is None else history.boundaries[base],
         evidence,
+        commit_count=len(since_stable.members),
         is_calendar=_is_calendar(history, release),
-    )
-
-
-def _evidence(history: History, number: int, changes: Sequence[Change]) -> Evidence:
-    level: Level = "none"
-    reason = "not shown"
-    for change in changes:
-        found: Level = "patch"
-        if change.breaking_text is not None:
-            found = "major"
-        elif change.found.section in MINOR_SECTIONS:
-            found = "minor"
-        if LEVELS.index(found) > LEVELS.index(level):
-            level = found
-            reason = "breaking change" if found == "major" else f"type {change.found.type}"
-    return Evidence(
-        history.graph.commits[number].sha, level, reason, history.facts[number].release_as
     )
 
 
@@ -331,24 +297,3 @@ def _stats(history: History, own: View, entry_count: int) -> dict[str, int]:
         "excluded": len(own.selection.excluded),
         **counts,
     }
-
-
-def _influences(history: History, release: int, number: int) -> list[object]:
-    """Return what other commits decide about one: its twin, its revert's targets, its people."""
-    head = _head(history, release)
-    original = None
-    if number not in history.graph.detached:
-        contained = -1 if head is None else history.lineage.ancestors(head)
-        original = history.twins.find_original(
-            number, history.lineage, contained, history.attribution.release_of
-        )
-    _, targets = history.reverts.get(number, (None, []))
-    commits = history.graph.commits
-    names = [commits[number].author, *co_authors(history.facts[number].changes[0].parsed)]
-    return [
-        None if original is None else commits[original].sha,
-        [commits[target].sha for target in targets],
-        history.pull_requests.get(number),
-        [history.identities.person(name) for name in names],
-        history.attribution.method_of[number],
-    ]

@@ -21,6 +21,7 @@ class SeriesIndex:
         self._boundaries = boundaries
         self._lineage = lineage
         self._detached = detached
+        self._calendars: dict[str, bool] = {}
         series: dict[str, list[tuple[Version, int]]] = {}
         for number, boundary in enumerate(boundaries):
             if boundary.version is not None:
@@ -62,12 +63,14 @@ class SeriesIndex:
 
     def is_calendar(self, series: str) -> bool:
         """Return whether the versions of a series are years, by most of its releases."""
-        found = self._series.get(series, [])
-        dated = sum(
-            looks_calendar(version, _year(self._boundaries[number].timestamp_s))
-            for version, number in found
-        )
-        return dated >= _FEWEST_CALENDAR and dated * 2 > len(found)
+        if series not in self._calendars:
+            found = self._series.get(series, [])
+            dated = sum(
+                looks_calendar(version, _year(self._boundaries[number].timestamp_s))
+                for version, number in found
+            )
+            self._calendars[series] = dated >= _FEWEST_CALENDAR and dated * 2 > len(found)
+        return self._calendars[series]
 
     def _contains(self, release: int, earlier: int) -> bool:
         ours, theirs = self._boundaries[release].head, self._boundaries[earlier].head

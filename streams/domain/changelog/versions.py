@@ -5,7 +5,8 @@ from typing import Final, Literal
 
 import msgspec
 
-Level = Literal["major", "minor", "patch", "none"]
+Level = Literal["none", "patch", "minor", "major"]
+LEVELS: Final[tuple[Level, ...]] = ("none", "patch", "minor", "major")
 
 _DOTTED: Final = re.compile(r"(?<![0-9.])[0-9]{1,9}(?:\.[0-9]{1,9})+")
 _PLAIN: Final = re.compile(r"(?:[vV]|.*[-_@/ ][vV]?)?([0-9]{1,9})\Z")
