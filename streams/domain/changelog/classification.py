@@ -34,7 +34,7 @@ _LOOSE_CONFIDENCE: Final = 0.9
 _REVIEW_BELOW: Final = 0.5
 
 
-class Classification(msgspec.Struct, frozen=True, kw_only=True):
+class Classification(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The class of one change and how it came about; `reasons` are words of the message."""
 
     type: str

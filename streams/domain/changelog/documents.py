@@ -17,7 +17,7 @@ GENERATOR: Final = "aiops-changelog/1"
 _CANONICAL: Final = msgspec.json.Encoder(order="sorted")
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
+class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One line of a changelog and where it comes from; `pr` is a pull request's number."""
 
     id: str
@@ -57,7 +57,7 @@ class BreakingNote(msgspec.Struct, frozen=True, kw_only=True):
     shas: tuple[str, ...]
 
 
-class Excluded(msgspec.Struct, frozen=True, kw_only=True):
+class Excluded(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A commit of the release that is no entry, why, and the class it would have had.
 
     `other` is the commit it gave way to: the revert that took it back, the copy that is listed.

@@ -24,7 +24,7 @@ _RELEASE_AS: Final = "release-as"
 _MINOR_SECTIONS: Final = frozenset({"added", "deprecated"})
 
 
-class Change(msgspec.Struct, frozen=True, kw_only=True):
+class Change(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One entry that a commit asks for."""
 
     place: int
@@ -35,7 +35,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     breaking_text: str | None = None
 
 
-class Facts(msgspec.Struct, frozen=True, kw_only=True):
+class Facts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What one commit says; `changes` has one item, or more for a squashed one.
 
     `shown` are the changes that a changelog prints, `level` is what they call for, and

@@ -96,10 +96,7 @@ class History:
     @cached_property
     def reverts(self) -> Mapping[int, tuple[RevertNote, list[int]]]:
         """Each revert with the commits it takes back."""
-        index = RevertIndex(
-            self.graph.number_of,
-            ((number, facts.header) for number, facts in enumerate(self.facts)),
-        )
+        index = RevertIndex(self.graph.number_of, [facts.header for facts in self.facts])
         return {
             number: (facts.revert, index.targets(number, facts.revert))
             for number, facts in enumerate(self.facts)

@@ -16,6 +16,7 @@ _MERGE_NUMBER: Final = re.compile(r"Merge (?:pull request|PR) #([0-9]+)\b", re.A
 _FIXUP: Final = ("fixup!", "squash!", "amend!")
 _SKIP: Final = re.compile(r"\[(?:skip[ -]changelog|changelog[ -]skip|no[ -]changelog)\]", re.I)
 _SKIP_VALUES: Final = frozenset({"skip", "skipped", "ignore", "ignored", "none", "no"})
+_HAS_VERSION: Final = re.compile(r"[0-9]\.[0-9]")
 _VERSION_WORD: Final = re.compile(
     r"(?:[\w./-]*@)?[vV]?[0-9]+(?:\.[0-9]+)+(?:[-.+]?[0-9A-Za-z][0-9A-Za-z.+-]*)?[.:]?", re.ASCII
 )
@@ -97,6 +98,8 @@ def _is_release(parsed: ParsedCommit) -> bool:
             return False
         if parsed.type == "release" or parsed.scope == "release":
             return True
+    if not parsed.conventional and not _HAS_VERSION.search(parsed.subject):
+        return False
     words = strip_numbers(parsed.subject).lower().split(maxsplit=_MAX_WORDS)
     if not words or len(words) > _MAX_WORDS:
         return False

@@ -32,7 +32,7 @@ _MAX_PARTS: Final = 1_000
 _SIGNATURE_CHECK: Final = re.compile(rf"(?:^|(?<=\n)){GAP}*gpg:.*\n?")
 
 
-class ParsedCommit(msgspec.Struct, frozen=True, kw_only=True):
+class ParsedCommit(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a commit message says; `subject` is the whole header when there is no convention."""
 
     conventional: bool

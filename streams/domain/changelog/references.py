@@ -28,7 +28,7 @@ _LINE_BREAK: Final = re.compile("[\\r\\u2028\\u2029]")
 _MAX_LINE: Final = 16_384
 
 
-class Reference(msgspec.Struct, frozen=True, kw_only=True):
+class Reference(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One reference to an issue; `action` is the closing word before it, as written."""
 
     action: str | None

@@ -2,7 +2,8 @@
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from itertools import islice
 from typing import Final, Literal, NamedTuple
 
@@ -104,25 +105,35 @@ def _unquoted(subject: str) -> str:
 class RevertIndex:
     """Finds the commit a revert means: by sha or its beginning, number, or header."""
 
-    def __init__(self, shas: Mapping[str, int], headers: Iterable[tuple[int, str]]) -> None:
-        self._shas = shas
-        self._sorted = sorted(shas)
-        self._headers: dict[str, list[int]] = {}
-        self._numbers: dict[str, list[int]] = {}
-        for number, header in headers:
-            self._headers.setdefault(strip_numbers(header[:_MAX_HEADER]), []).append(number)
-            digits = split_number(header)[1]
+    def __init__(self, number_of: Mapping[str, int], headers: Sequence[str]) -> None:
+        self._number_of = number_of
+        self._headers = headers
+
+    @cached_property
+    def _sorted(self) -> list[str]:
+        return sorted(self._number_of)
+
+    @cached_property
+    def _by_words(self) -> tuple[dict[str, list[int]], dict[str, list[int]]]:
+        """The commits under their bare header, and under their pull request's number."""
+        by_header: dict[str, list[int]] = {}
+        by_number: dict[str, list[int]] = {}
+        for commit, header in enumerate(self._headers):
+            bare, digits = split_number(header)
+            by_header.setdefault(strip_numbers(bare), []).append(commit)
             if digits is not None:
-                self._numbers.setdefault(digits, []).append(number)
+                by_number.setdefault(digits, []).append(commit)
+        return by_header, by_number
 
     def targets(self, revert: int, note: RevertNote) -> list[int]:
         """Return the commits that the revert with number `revert` takes back."""
         by_sha = [found for sha in note.shas if (found := self._find_sha(sha)) is not None]
         if by_sha or note.shas:
             return [found for found in by_sha if found != revert]
+        by_header, by_number = self._by_words
         for candidates in (
-            self._numbers.get(note.number or "", []),
-            self._headers.get(strip_numbers(note.subject), []),
+            by_number.get(note.number or "", []),
+            by_header.get(strip_numbers(note.subject), []),
         ):
             earlier = [number for number in candidates if number < revert]
             if earlier:
@@ -130,12 +141,12 @@ class RevertIndex:
         return []
 
     def _find_sha(self, sha: str) -> int | None:
-        exact = self._shas.get(sha)
+        exact = self._number_of.get(sha)
         if exact is not None or len(sha) < _SHORTEST_SHA:
             return exact
         place = bisect_left(self._sorted, sha)
         found = [name for name in self._sorted[place : place + 2] if name.startswith(sha)]
-        return self._shas[found[0]] if len(found) == 1 else None
+        return self._number_of[found[0]] if len(found) == 1 else None
 
 
 def cancel_reverts(

@@ -32,6 +32,8 @@ def split_squash(
         if items and not commits[0].conventional:
             commits = commits[1:]
         commits.extend(parse_message(item) for item in items)
+    if len(commits) == 1:
+        return (commits[0],)
     distinct: dict[tuple[str | None, str], ParsedCommit] = {}
     for commit in commits:
         distinct.setdefault((commit.type, strip_numbers(commit.subject).lower()), commit)
