@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -12,9 +12,23 @@ from schemas.errors import ConfigError
 PREFIX: Final = "AIOPS_"
 # Read elsewhere by set-up and tests, so not unknown: they never reach a service.
 OTHER_NAMES: Final = frozenset(
-    {"AIOPS_MAVEN_REPOSITORY", "AIOPS_TEST_KAFKA", "AIOPS_TEST_POSTGRES"}
+    {"AIOPS_TOKEN", "AIOPS_MAVEN_REPOSITORY", "AIOPS_TEST_KAFKA", "AIOPS_TEST_POSTGRES"}
 )
 
+# Their values appear in no message.
+SECRET_NAMES: Final = frozenset(
+    {"AIOPS_POSTGRES_DSN", "AIOPS_API_SIGNING_KEY", "AIOPS_API_PREVIOUS_SIGNING_KEYS"}
+)
+
+# host:port, comma-separated
+Addresses = Annotated[str, Meta(pattern=r"^[^\s,]+:[0-9]{1,5}(,[^\s,]+:[0-9]{1,5})*$")]
+# Topic names as Kafka allows them, comma-separated
+TopicNames = Annotated[
+    str, Meta(pattern=r"^ *[A-Za-z0-9._-]{1,245} *(, *[A-Za-z0-9._-]{1,245} *)*$")
+]
+# Lines are counted by the minute: a window holds whole ones.
+WholeMinutes = Annotated[int, Meta(ge=60, multiple_of=60)]
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 Positive = Annotated[int, Meta(ge=1)]
 Port = Annotated[int, Meta(ge=0, le=65_535)]
 PositiveSeconds = Annotated[float, Meta(gt=0)]
@@ -27,14 +41,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     Sizes and times carry their unit in the name. `docs/settings.md` has a row for each.
     """
 
-    kafka_bootstrap: str = "127.0.0.1:9092"
+    kafka_bootstrap: Addresses = "127.0.0.1:9092"
     postgres_dsn: str = "postgresql://aiops@127.0.0.1:5432/aiops"
     group_prefix: str = "aiops"
-    log_topics: str = "logs.raw"
+    log_topics: TopicNames = "logs.raw"
     worker_slot: str = "0"
     worker_processes: Positive = 1
 
-    window_s: Positive = 300
+    window_s: WholeMinutes = 300
     allowed_lateness_s: Positive = 60
     baseline_windows: Positive = 20
     finalize_interval_s: PositiveSeconds = 1.0
@@ -49,12 +63,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     api_host: str = "127.0.0.1"
     api_port: Port = 8080
+    api_processes: Positive = 1
     api_signing_key: str = ""
+    api_previous_signing_keys: str = ""
+    api_access_token_s: Positive = 300
+    api_session_days: Positive = 30
+    api_max_connections: Positive = 10
+    api_max_waiters: Positive = 1_000
+    api_max_cost: Positive = 50_000
+    api_cost_per_second: Positive = 200_000
+    api_request_timeout_s: PositiveSeconds = 15.0
+    api_cache_lines: Positive = 50_000
     submit_timeout_s: PositiveSeconds = 5.0
 
     metrics_host: str = "127.0.0.1"
     metrics_port: Port = 0
-    log_level: str = "INFO"
+    log_level: LogLevel = "INFO"
 
 
 def load_settings(environ: Mapping[str, str]) -> Settings:
@@ -85,4 +109,5 @@ def _convert(name: str, field_name: str, text: str) -> object:
     try:
         return msgspec.convert(text, annotation, strict=False)
     except msgspec.ValidationError as exc:
-        raise ConfigError(f"{text!r} is not valid: {exc}", setting=name) from exc
+        shown = "the value" if name in SECRET_NAMES else repr(text)
+        raise ConfigError(f"{shown} is not valid: {exc}", setting=name) from exc

@@ -39,6 +39,9 @@ LAG_RECORDS: Final = Gauge(
 WINDOWS_WRITTEN: Final = Counter(
     "aiops_windows_written_total", "Window summaries written or revised"
 )
+REQUEST_SECONDS: Final = Histogram(
+    "aiops_request_seconds", "Time from an API request to its answer", ("route", "status")
+)
 
 
 def configure_logging(level: str) -> None:

@@ -1,0 +1,130 @@
+"""From an Authorization header to a principal, with what was verified kept until it is revoked."""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final
+from uuid import UUID
+
+from graphql_api.auth.principal import ANONYMOUS, Principal
+from graphql_api.auth.sessions import is_live
+from graphql_api.auth.tokens import AccessTokens, InvalidTokenError, token_hash
+from graphql_api.errors import ApiError, ErrorCode, unauthenticated
+from graphql_api.store import accounts, api_keys
+from graphql_api.store.database import Database
+
+API_KEY_PREFIX: Final = "aiops_"
+_MAX_VERIFIED: Final = 10_000
+# How long a verified token may be believed while nobody would tell us of its revocation.
+_UNTOLD_S: Final = 0.5
+_INVALID: Final = "the token is not valid"
+
+
+def bearer_token(header: str) -> str:
+    """Return the token of an Authorization header.
+
+    Raises:
+        ApiError: it is not of the form `Bearer TOKEN`.
+    """
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer" or not token or not token.isascii() or " " in token.strip():
+        raise unauthenticated(_INVALID)
+    return token.strip()
+
+
+class Access:
+    """Verifies tokens and keys; a revocation reaches it by NOTIFY, within a second."""
+
+    def __init__(
+        self, database: Database, tokens: AccessTokens, is_told: Callable[[], bool]
+    ) -> None:
+        self._database = database
+        self._tokens = tokens
+        self._is_told = is_told
+        self._verified: OrderedDict[bytes, tuple[Principal, float]] = OrderedDict()
+        self._generation = 0
+
+    def forget(self) -> None:
+        """Verify everything anew: somebody's access has changed, or we may have missed it."""
+        self._verified.clear()
+        self._generation += 1
+
+    async def authenticate(self, header: str | None) -> Principal:
+        """Return who sends this Authorization header; nobody when there is none.
+
+        Raises:
+            ApiError: the token is forged, expired, revoked or malformed.
+        """
+        if header is None:
+            return ANONYMOUS
+        return await self.principal_of(bearer_token(header))
+
+    async def principal_of(self, token: str) -> Principal:
+        """Return whose token this is.
+
+        Raises:
+            ApiError: it is forged, expired, revoked or malformed.
+        """
+        digest = token_hash(token)
+        known = self._verified.get(digest)
+        if known is not None and self._is_fresh(*known):
+            return known[0]
+        generation = self._generation
+        principal = await self._verify(token, digest)
+        if generation == self._generation:
+            self._remember(digest, principal)
+        return principal
+
+    def _is_fresh(self, principal: Principal, verified_at: float) -> bool:
+        if principal.expires_at <= time.time():
+            return False
+        return self._is_told() or time.monotonic() - verified_at < _UNTOLD_S
+
+    def _remember(self, digest: bytes, principal: Principal) -> None:
+        self._verified[digest] = (principal, time.monotonic())
+        if len(self._verified) > _MAX_VERIFIED:
+            self._verified.popitem(last=False)
+
+    async def _verify(self, token: str, digest: bytes) -> Principal:
+        if token.startswith(API_KEY_PREFIX):
+            return await self._principal_of_key(digest)
+        try:
+            claims = self._tokens.verify(token)
+            session_id = str(UUID(claims.sid))
+        except (InvalidTokenError, ValueError):
+            raise unauthenticated(_INVALID) from None
+        async with self._database.write() as connection:
+            session = await accounts.select_session(connection, session_id)
+        if session is None or not is_live(session) or session.user.user_id != claims.sub:
+            raise unauthenticated(_INVALID)
+        return Principal(
+            subject=session.user.user_id,
+            name=session.user.username,
+            role=session.user.role,
+            expires_at=float(claims.exp),
+            session_id=session_id,
+        )
+
+    async def _principal_of_key(self, digest: bytes) -> Principal:
+        async with self._database.write() as connection:
+            key = await api_keys.select_live_api_key(connection, digest)
+        if key is None:
+            raise unauthenticated(_INVALID)
+        return Principal(
+            subject=f"key:{key.key_id}",
+            name=f"key {key.name}",
+            role=key.role,
+            expires_at=key.expires_at.timestamp(),
+            key_id=key.key_id,
+        )
+
+
+def require_session(principal: Principal) -> str:
+    """Return the id of the sender's session.
+
+    Raises:
+        ApiError: the sender is a machine with a key, which has none.
+    """
+    if principal.session_id is None:
+        raise ApiError(ErrorCode.BAD_USER_INPUT, "an API key has no session")
+    return principal.session_id

@@ -1,0 +1,101 @@
+"""Who may see which field: one table, default deny.
+
+A coordinate (`Type.field`) that is not in the table belongs to nobody; a test walks the schema and
+fails on a field without a line here. `Type.*` covers the fields of a type that only occurs below
+fields with lines of their own.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from graphql_api.auth.principal import Role
+
+POLICY: Final[dict[str, Role]] = {
+    "Query.me": Role.VIEWER,
+    "Query.logEntry": Role.VIEWER,
+    "Query.logEntries": Role.VIEWER,
+    "Query.logLines": Role.VIEWER,
+    "Query.logContext": Role.VIEWER,
+    "Query.logVolume": Role.VIEWER,
+    "Query.logSummary": Role.VIEWER,
+    "Query.logSummaries": Role.VIEWER,
+    "Query.services": Role.VIEWER,
+    "Query.template": Role.VIEWER,
+    "Query.templates": Role.VIEWER,
+    "Query.pipelineStatus": Role.VIEWER,
+    "Query.deadLetters": Role.OPERATOR,
+    "Query.users": Role.ADMIN,
+    "Query.apiKeys": Role.ADMIN,
+    "Query.auditLog": Role.ADMIN,
+    "Query.sessions": Role.VIEWER,
+    "Mutation.login": Role.ANONYMOUS,
+    "Mutation.refreshSession": Role.ANONYMOUS,
+    "Mutation.logout": Role.VIEWER,
+    "Mutation.logoutEverywhere": Role.VIEWER,
+    "Mutation.changePassword": Role.VIEWER,
+    "Mutation.summarizeLog": Role.OPERATOR,
+    "Mutation.createUser": Role.ADMIN,
+    "Mutation.setUserRole": Role.ADMIN,
+    "Mutation.setUserDisabled": Role.ADMIN,
+    "Mutation.resetPassword": Role.ADMIN,
+    "Mutation.createApiKey": Role.ADMIN,
+    "Mutation.revokeApiKey": Role.ADMIN,
+    "LogEntry.*": Role.VIEWER,
+    "LogEntryConnection.*": Role.VIEWER,
+    "LogEntryEdge.*": Role.VIEWER,
+    "LogContext.*": Role.VIEWER,
+    "LogVolumePoint.*": Role.VIEWER,
+    "LogSummary.*": Role.VIEWER,
+    "LogSummaryConnection.*": Role.VIEWER,
+    "LogSummaryEdge.*": Role.VIEWER,
+    "LogFinding.*": Role.VIEWER,
+    "StickyValue.*": Role.VIEWER,
+    "VaryingSlot.*": Role.VIEWER,
+    "StackTrace.*": Role.VIEWER,
+    "SeverityCount.*": Role.VIEWER,
+    "TopTemplate.*": Role.VIEWER,
+    "LogTemplate.*": Role.VIEWER,
+    "LogTemplateConnection.*": Role.VIEWER,
+    "LogTemplateEdge.*": Role.VIEWER,
+    "PageInfo.*": Role.VIEWER,
+    "PipelineStatus.*": Role.VIEWER,
+    "PartitionStatus.*": Role.VIEWER,
+    "OffsetGap.*": Role.VIEWER,
+    "DeadLetterCount.*": Role.VIEWER,
+    "DeadLetter.*": Role.OPERATOR,
+    "DeadLetterConnection.*": Role.OPERATOR,
+    "DeadLetterEdge.*": Role.OPERATOR,
+    "User.*": Role.ANONYMOUS,
+    "Viewer.*": Role.VIEWER,
+    "Session.*": Role.VIEWER,
+    "LoginResult.*": Role.ANONYMOUS,
+    "ApiKey.*": Role.ADMIN,
+    "CreatedApiKey.*": Role.ADMIN,
+    "AuditEntry.*": Role.ADMIN,
+    "AuditEntryConnection.*": Role.ADMIN,
+    "AuditEntryEdge.*": Role.ADMIN,
+}
+
+
+def required_role(coordinate: str) -> Role | None:
+    """Return the least role that may see a field, None when nobody may.
+
+    The schema's own description (`__schema`, `__type`) is for everybody with a token; the name of
+    a type (`__typename`) is for all.
+    """
+    type_name, _, field = coordinate.partition(".")
+    if field == "__typename":
+        return Role.ANONYMOUS
+    if type_name.startswith("__") or field.startswith("__"):
+        return Role.VIEWER
+    found = POLICY.get(coordinate)
+    return POLICY.get(f"{type_name}.*") if found is None else found
+
+
+def denied(coordinates: Iterable[str], role: Role) -> list[str]:
+    """Return the coordinates that `role` may not see, sorted."""
+    return sorted(
+        coordinate
+        for coordinate in coordinates
+        if (required := required_role(coordinate)) is None or role < required
+    )

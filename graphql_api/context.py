@@ -1,0 +1,60 @@
+"""What resolvers are handed: the services of the process, and the request they answer."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+import strawberry
+from strawberry.dataloader import DataLoader
+
+from graphql_api.auth.access import Access
+from graphql_api.auth.passwords import Passwords
+from graphql_api.auth.principal import Origin, Principal
+from graphql_api.auth.sessions import Sessions
+from graphql_api.auth.tokens import AccessTokens
+from graphql_api.live import Listener
+from graphql_api.producer import EndOffsets, Producer
+from graphql_api.store.database import Database
+from graphql_api.store.lines import LineReader
+from graphql_api.store.logs import select_templates_of_shapes
+from schemas.settings import Settings
+
+if TYPE_CHECKING:
+    from graphql_api.logs import LogEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What lives as long as the process."""
+
+    settings: Settings
+    database: Database
+    producer: Producer
+    end_offsets: EndOffsets
+    listener: Listener
+    passwords: Passwords
+    tokens: AccessTokens
+    access: Access
+    sessions: Sessions
+    lines: "LineReader[LogEntry]"
+
+
+@dataclass(slots=True)
+class RequestContext:
+    """What lives as long as a request; `info.context` in resolvers."""
+
+    services: Services
+    principal: Principal
+    origin: Origin
+    idempotency_key: str | None = None
+    template_loader: DataLoader[int, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Give the request a loader of its own: what it has read is read once."""
+        self.template_loader = DataLoader(self._load_templates)
+
+    async def _load_templates(self, shape_ids: list[int]) -> list[int]:
+        found = await select_templates_of_shapes(self.services.database, shape_ids)
+        return [found[shape_id] for shape_id in shape_ids]
+
+
+Info: TypeAlias = strawberry.Info[RequestContext, None]

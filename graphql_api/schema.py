@@ -1,0 +1,41 @@
+"""The schema: the features' root types, merged."""
+
+from typing import Final
+
+import strawberry
+from graphql import GraphQLSchema, lexicographic_sort_schema, print_schema
+from strawberry.schema.config import StrawberryConfig
+
+from graphql_api.admin import AdminMutation, AdminQuery
+from graphql_api.log_lines import LogLineMutation, LogLineQuery
+from graphql_api.log_summaries import LogSummaryQuery
+from graphql_api.log_templates import LogTemplateQuery
+from graphql_api.pipeline import PipelineQuery
+from graphql_api.scalars import SCALARS
+from graphql_api.session import SessionMutation, SessionQuery
+
+
+@strawberry.type(description="What can be asked.")
+class Query(
+    LogLineQuery, LogSummaryQuery, LogTemplateQuery, PipelineQuery, SessionQuery, AdminQuery
+):
+    """What can be asked."""
+
+
+@strawberry.type(description="What can be done.")
+class Mutation(LogLineMutation, SessionMutation, AdminMutation):
+    """What can be done."""
+
+
+STRAWBERRY_SCHEMA: Final = strawberry.Schema(
+    query=Query,
+    mutation=Mutation,
+    config=StrawberryConfig(scalar_map=SCALARS),
+)
+# Strawberry describes the schema; graphql-core executes it (graphql_api/engine.py).
+SCHEMA: Final[GraphQLSchema] = STRAWBERRY_SCHEMA._schema  # noqa: SLF001 - no public name
+
+
+def schema_text() -> str:
+    """Return the schema in its definition language, sorted, as in graphql_api/schema.graphql."""
+    return print_schema(lexicographic_sort_schema(SCHEMA)) + "\n"

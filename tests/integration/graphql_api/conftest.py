@@ -1,0 +1,115 @@
+"""A served application over a fresh database, with a user of each role."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+import pytest
+from aiohttp import ClientResponse
+from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.web import Application, Request
+
+from graphql_api.app import create_app
+from graphql_api.auth import administration
+from graphql_api.auth.administration import Actor
+from graphql_api.auth.passwords import Passwords
+from graphql_api.auth.principal import Origin, Principal, Role
+from schemas.db.pool import Connection
+from schemas.settings import Settings
+
+PASSWORD = "correct horse battery"
+# Nothing listens there: a test that needs a broker says so.
+NO_BROKER = "127.0.0.1:9"
+LOGIN = (
+    "mutation($u: String!, $p: String!) { login(username: $u, password: $p)"
+    " { accessToken refreshToken user { username role } } }"
+)
+TESTER = Actor(
+    Principal(subject="test", name="test", role=Role.ADMIN, expires_at=0.0),
+    Origin(request_id="test", address="local"),
+)
+
+
+@dataclass
+class Api:
+    """Asks the application under test."""
+
+    client: "TestClient[Request, Application]"
+    settings: Settings
+    tokens: dict[str, str]
+
+    async def post(
+        self,
+        query: str,
+        *,
+        role: str | None = "viewer",
+        variables: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+        token: str | None = None,
+    ) -> ClientResponse:
+        """Send a document as a user of this role, or as nobody."""
+        given = token or (self.tokens[role] if role else None)
+        authorization = {"Authorization": f"Bearer {given}"} if given else {}
+        return await self.client.post(
+            "/graphql",
+            data=json.dumps({"query": query, "variables": variables}),
+            headers={"Content-Type": "application/json", **authorization, **(headers or {})},
+        )
+
+    async def ask(self, query: str, *, role: str = "viewer", **variables: object) -> Any:
+        """Return the data of an answer without errors."""
+        answer = await (await self.post(query, role=role, variables=variables)).json()
+        assert "errors" not in answer, answer
+        return answer["data"]
+
+    async def refusal(self, query: str, *, role: str | None = "viewer", **variables: object) -> str:
+        """Return the code of an answer's first error."""
+        answer = await (await self.post(query, role=role, variables=variables)).json()
+        code: str = answer["errors"][0]["extensions"]["code"]
+        return code
+
+    async def login(self, username: str, password: str = PASSWORD) -> Any:
+        """Return what a login gives."""
+        answer = await self.post(LOGIN, role=None, variables={"u": username, "p": password})
+        return (await answer.json())["data"]["login"]
+
+
+async def create_users(dsn: str) -> None:
+    """Make the users viewer, operator and admin."""
+    passwords = Passwords()
+    password_hash = await passwords.hash(PASSWORD)
+    await passwords.close()
+    connection = await asyncpg.connect(dsn)
+    async with connection.transaction():
+        for role in (Role.VIEWER, Role.OPERATOR, Role.ADMIN):
+            await administration.create_user(
+                connection, TESTER, username=role.label, password_hash=password_hash, role=role
+            )
+    await connection.close()
+
+
+@pytest.fixture
+def api_settings(database: str) -> Settings:
+    """Settings without a broker."""
+    return Settings(postgres_dsn=database, kafka_bootstrap=NO_BROKER, submit_timeout_s=1.0)
+
+
+@pytest.fixture
+async def api(api_settings: Settings) -> AsyncIterator[Api]:
+    """The served application, with a token for each role."""
+    await create_users(api_settings.postgres_dsn)
+    async with TestClient(TestServer(create_app(api_settings))) as client:
+        served = Api(client, api_settings, {})
+        for role in ("viewer", "operator", "admin"):
+            served.tokens[role] = (await served.login(role))["accessToken"]
+        yield served
+
+
+@pytest.fixture
+async def connection(database: str) -> AsyncIterator[Connection]:
+    """A connection to the test's database."""
+    opened = await asyncpg.connect(database)
+    yield opened
+    await opened.close()
