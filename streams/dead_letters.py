@@ -1,5 +1,6 @@
 """Rejected records go to `<topic>.dlq`, unchanged, and are durable before the offset moves on."""
 
+import asyncio
 from collections import deque
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -24,6 +25,8 @@ HEADER_VERSION: Final = "1"
 MAX_DETAIL_CHARACTERS: Final = 500
 TRUNCATED_VALUE_BYTES: Final = 64 * 1024
 VALUE_HEAD_BYTES: Final = 256
+# Acknowledgements waited for together.
+PRODUCED_AT_ONCE: Final = 64
 RATIO_WINDOW_RECORDS: Final = 10_000
 RATIO_MIN_RECORDS: Final = 1_000
 
@@ -48,7 +51,10 @@ class DeadLetterLimit:
         self._max_ratio = max_ratio
         self._max_run = max_run
         self._recent: deque[tuple[int, int]] = deque()  # (records, rejected) a batch
+        self._records = 0
+        self._rejected = 0
         self._run = 0
+        self._run_before = 0
 
     def check(self, topic: str, is_rejected: Sequence[bool]) -> None:
         """Count a batch, in order.
@@ -56,19 +62,36 @@ class DeadLetterLimit:
         Raises:
             DeadLetterLimitError: a limit is passed; nothing of the batch must be written.
         """
+        self._run_before = self._run
+        self._add(len(is_rejected), sum(is_rejected))
         for rejected in is_rejected:
             self._run = self._run + 1 if rejected else 0
             if self._run >= self._max_run:
                 raise DeadLetterLimitError(topic=topic, rejected=self._run, records=self._run)
-        self._recent.append((len(is_rejected), sum(is_rejected)))
-        while sum(records for records, _ in self._recent) > RATIO_WINDOW_RECORDS:
-            if len(self._recent) == 1:
-                break
-            self._recent.popleft()
-        records = sum(count for count, _ in self._recent)
-        rejections = sum(count for _, count in self._recent)
-        if records >= RATIO_MIN_RECORDS and rejections > records * self._max_ratio:
-            raise DeadLetterLimitError(topic=topic, rejected=rejections, records=records)
+        while self._records > RATIO_WINDOW_RECORDS and len(self._recent) > 1:
+            self._forget(*self._recent.popleft())
+        too_many = self._rejected > self._records * self._max_ratio
+        if too_many and self._records >= RATIO_MIN_RECORDS:
+            raise DeadLetterLimitError(topic=topic, rejected=self._rejected, records=self._records)
+
+    def recheck(self, topic: str, is_rejected: Sequence[bool]) -> None:
+        """Count the batch checked last once more, in place of the first time.
+
+        Raises:
+            DeadLetterLimitError: a limit is passed; nothing of the batch must be written.
+        """
+        self._forget(*self._recent.pop())
+        self._run = self._run_before
+        self.check(topic, is_rejected)
+
+    def _add(self, records: int, rejected: int) -> None:
+        self._recent.append((records, rejected))
+        self._records += records
+        self._rejected += rejected
+
+    def _forget(self, records: int, rejected: int) -> None:
+        self._records -= records
+        self._rejected -= rejected
 
 
 class DeadLetterProducer:
@@ -89,18 +112,29 @@ class DeadLetterProducer:
 
         A crash between here and the commit produces them again: a duplicate, never a loss.
         """
-        for letter in letters:
-            await retry_transient("produce_dead_letter", partial(self._produce, letter))
+        for start in range(0, len(letters), PRODUCED_AT_ONCE):
+            waiting = list(letters[start : start + PRODUCED_AT_ONCE])
+            await retry_transient("produce_dead_letters", partial(self._produce, waiting))
 
-    async def _produce(self, letter: DeadLetter) -> None:
+    async def _produce(self, waiting: list[DeadLetter]) -> None:
+        """Send the letters that wait; those that the broker has wait no more."""
         try:
             producer = await self._started()
-            try:
-                await self._send(producer, letter, truncated=False)
-            except MessageSizeTooLargeError:
-                await self._send(producer, letter, truncated=True)
+            outcomes = await asyncio.gather(
+                *(_send_fitting(producer, letter) for letter in waiting), return_exceptions=True
+            )
         except KafkaError as exc:
-            raise TransientError(f"dead letter not acknowledged: {exc!r}") from exc
+            raise TransientError(f"no connection for dead letters: {exc!r}") from exc
+        failed = [
+            (letter, outcome)
+            for letter, outcome in zip(waiting, outcomes, strict=True)
+            if outcome is not None
+        ]
+        waiting[:] = [letter for letter, _ in failed]
+        for _, outcome in failed:
+            if isinstance(outcome, KafkaError):
+                raise TransientError(f"dead letter not acknowledged: {outcome!r}") from outcome
+            raise outcome
 
     async def _started(self) -> AIOKafkaProducer:
         if self._producer is None:
@@ -119,19 +153,30 @@ class DeadLetterProducer:
             self._producer = producer
         return self._producer
 
-    async def _send(
-        self, producer: AIOKafkaProducer, letter: DeadLetter, *, truncated: bool
-    ) -> None:
-        record = letter.record
-        value = record.value
-        headers = [*record.headers, *dead_letter_headers(letter)]
-        if truncated and value is not None:
-            headers.append(("dlq.truncated", b"true"))
-            headers.append(("dlq.value_sha256", sha256(value).hexdigest().encode()))
-            value = value[:TRUNCATED_VALUE_BYTES]
-        await producer.send_and_wait(
-            dead_letter_topic(record.topic), value=value, key=record.key, headers=headers
-        )
+
+async def _send_fitting(producer: AIOKafkaProducer, letter: DeadLetter) -> None:
+    """Send the letter whole, or its beginning when the broker refuses its size."""
+    value = letter.record.value
+    headers = [*letter.record.headers, *dead_letter_headers(letter)]
+    try:
+        await _send(producer, letter.record, value, headers)
+    except MessageSizeTooLargeError:
+        if value is None:
+            raise
+        headers.append(("dlq.truncated", b"true"))
+        headers.append(("dlq.value_sha256", sha256(value).hexdigest().encode()))
+        await _send(producer, letter.record, value[:TRUNCATED_VALUE_BYTES], headers)
+
+
+async def _send(
+    producer: AIOKafkaProducer,
+    record: SourceRecord,
+    value: bytes | None,
+    headers: list[tuple[str, bytes]],
+) -> None:
+    await producer.send_and_wait(
+        dead_letter_topic(record.topic), value=value, key=record.key, headers=headers
+    )
 
 
 def dead_letter_headers(letter: DeadLetter) -> list[tuple[str, bytes]]:

@@ -11,7 +11,14 @@ from typing import Final
 import structlog
 
 from schemas.errors import AiOpsError
-from streams.worker import FINALIZER, INTERACTIVE_ROLE, LOGS, STOP_TIMEOUT_S
+from streams.worker import (
+    EXIT_CONFIG,
+    EXIT_REJECTED,
+    FINALIZER,
+    INTERACTIVE_ROLE,
+    LOGS,
+    STOP_TIMEOUT_S,
+)
 
 log = structlog.get_logger()
 
@@ -19,8 +26,8 @@ FIRST_DELAY_S: Final = 0.5
 MAX_DELAY_S: Final = 15.0
 # A child that ran this long starts again without delay.
 STABLE_S: Final = 30.0
-# Ends that a restart cannot mend: a limit was passed (1), the configuration is wrong (2).
-FATAL_STATUSES: Final = (1, 2)
+# Ends that a restart cannot mend.
+FATAL_STATUSES: Final = (EXIT_REJECTED, EXIT_CONFIG)
 
 
 class ChildFailedError(AiOpsError):

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 from kafka.admin import KafkaAdminClient
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from schemas.errors import ConfigError, TransientError
 
@@ -62,12 +62,15 @@ def describe_topics(bootstrap: str, names: Sequence[str]) -> dict[str, TopicInfo
     """Return those of the topics that exist, by name.
 
     Raises:
-        TransientError: the broker does not answer.
+        TransientError: the broker does not answer, or cannot tell yet.
     """
     if not names:
         return {}
     with open_admin(bootstrap) as admin:
         described = admin.describe_topics(list(names))
+    for topic in described:
+        if topic["error_code"] not in (0, UnknownTopicOrPartitionError.errno):
+            raise TransientError(f"topic {topic['name']}: Kafka error {topic['error_code']}")
     return {
         topic["name"]: TopicInfo(
             name=topic["name"],

@@ -5,10 +5,10 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 from uuid import UUID, uuid4
 
 import msgspec
@@ -16,14 +16,14 @@ import structlog
 
 from schemas.db.migrate import require_migrated
 from schemas.db.pool import Pool, open_pool
-from schemas.errors import AiOpsError
+from schemas.errors import AiOpsError, ConfigError
 from schemas.settings import Settings
-from schemas.topics import LOGS_SUBMITTED
+from schemas.topics import LOGS_SUBMITTED, dead_letter_topic
 from streams.agents.batches import BatchAgent, StreamHandler
 from streams.agents.logs import LogsHandler
 from streams.app import INTERACTIVE, AppPlan, bulk_policy, create_app
 from streams.batch_delivery import BatchApp
-from streams.dead_letters import DeadLetterProducer
+from streams.dead_letters import DeadLetterLimitError, DeadLetterProducer
 from streams.domain.windows import NANOSECONDS
 from streams.finalizer import run_finalizer
 from streams.offsets import PartitionRange, claim_partition
@@ -35,10 +35,26 @@ log = structlog.get_logger()
 # A stop takes 0.2 to 0.4 s; with the broker away aiokafka waits for it without end.
 STOP_TIMEOUT_S: Final = 10.0
 POOL_SIZE: Final = 4
+# A worker cut off from Postgres keeps its partitions' rows locked no longer than this.
+IDLE_IN_TRANSACTION_S: Final = 10
+
+# Exit statuses: a restart mends only the last.
+EXIT_REJECTED: Final = 1
+EXIT_CONFIG: Final = 2
+EXIT_CRASHED: Final = 3
+
+_T = TypeVar("_T")
 
 
 class WorkerFailedError(AiOpsError):
     """An app of this worker ended by itself; its reason is chained."""
+
+
+def exit_status(failure: BaseException) -> int:
+    """Return the process's exit status for what ended it."""
+    if isinstance(failure, ConfigError):
+        return EXIT_CONFIG
+    return EXIT_REJECTED if isinstance(failure, DeadLetterLimitError) else EXIT_CRASHED
 
 
 Role: TypeAlias = str
@@ -88,12 +104,16 @@ async def run_worker(settings: Settings, role: Role, slot: str) -> None:
 
     Raises:
         ConfigError: a topic is missing or was made anew, the database is not migrated.
+        DeadLetterLimitError: too many records were rejected.
         WorkerFailedError: an app ended by itself.
     """
     stopping = asyncio.Event()
     _stop_on_signals(stopping)
     async with AsyncExitStack() as stack:
-        pool = await retry_transient("open_pool", partial(_open_migrated_pool, settings))
+        opening = retry_transient("open_pool", partial(_open_migrated_pool, settings, role))
+        pool = await _unless_stopped(stopping, opening)
+        if pool is None:
+            return
         stack.push_async_callback(pool.close)
         if role == FINALIZER:
             await run_finalizer(settings, pool, stopping)
@@ -101,8 +121,22 @@ async def run_worker(settings: Settings, role: Role, slot: str) -> None:
         dead_letters = DeadLetterProducer(settings.kafka_bootstrap)
         stack.push_async_callback(dead_letters.stop)
         tasks = plan_tasks(settings, role, slot)
-        apps = await _create_apps(settings, tasks, pool, dead_letters)
-        await _run_apps(apps, stopping)
+        creating = _create_apps(settings, tasks, pool, dead_letters)
+        apps = await _unless_stopped(stopping, creating)
+        if apps is not None:
+            await _run_apps(apps, stopping)
+
+
+async def _unless_stopped(stopping: asyncio.Event, work: Awaitable[_T]) -> _T | None:
+    """Return what `work` returns; None, and the work is cancelled, when the event comes first."""
+    task = asyncio.ensure_future(work)
+    stop = asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
+        return task.result() if task.done() else None
+    finally:
+        stop.cancel()
+        task.cancel()
 
 
 async def _create_apps(
@@ -110,8 +144,9 @@ async def _create_apps(
 ) -> list[BatchApp]:
     writer = uuid4()
     names = [topic for task in tasks for topic in task.plan.topics]
+    needed = [*names, *map(dead_letter_topic, names)]
     topics = await retry_transient(
-        "check_topics", partial(require_topics, settings.kafka_bootstrap, names)
+        "check_topics", partial(require_topics, settings.kafka_bootstrap, needed)
     )
     claim = partial(claim_partitions, pool, writer, topics)
     apps = []
@@ -123,9 +158,13 @@ async def _create_apps(
     return apps
 
 
-async def _open_migrated_pool(settings: Settings) -> Pool:
+async def _open_migrated_pool(settings: Settings, role: Role) -> Pool:
     pool = await open_pool(
-        settings.postgres_dsn, application_name="aiops-worker", max_size=POOL_SIZE
+        settings.postgres_dsn,
+        application_name=f"aiops-worker-{role}",
+        max_size=POOL_SIZE,
+        # The finalizer thinks for long within its transaction, and locks no partition.
+        idle_in_transaction_s=0 if role == FINALIZER else IDLE_IN_TRANSACTION_S,
     )
     try:
         async with pool.acquire() as connection:
@@ -163,18 +202,20 @@ async def _run_apps(apps: Sequence[BatchApp], stopping: asyncio.Event) -> None:
     """Run the apps until one ends or the event is set, then stop them all.
 
     Raises:
-        WorkerFailedError: an app ended by itself.
+        ConfigError, DeadLetterLimitError, WorkerFailedError: why an app ended by itself.
     """
     runs = [asyncio.create_task(_run_app(app, stopping)) for app in apps]
-    try:
-        await asyncio.wait(runs, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        stopping.set()
-        arm_hard_exit(1)
-        await asyncio.gather(*(app.stop() for app in apps))
-    for run in await asyncio.gather(*runs, return_exceptions=True):
-        if isinstance(run, BaseException):
-            raise run
+    await asyncio.wait(runs, return_when=asyncio.FIRST_COMPLETED)
+    failures = [exc for run in runs if run.done() and (exc := run.exception()) is not None]
+    stopping.set()
+    for failure in failures:
+        # Said now: the stop below may not come to an end.
+        log.error("app_failed", error=str(failure))
+        arm_hard_exit(exit_status(failure))
+    await asyncio.gather(*(app.stop() for app in apps), return_exceptions=True)
+    await asyncio.gather(*runs, return_exceptions=True)
+    if failures:
+        raise failures[0]
 
 
 async def _run_app(app: BatchApp, stopping: asyncio.Event) -> None:
@@ -186,7 +227,7 @@ async def _run_app(app: BatchApp, stopping: asyncio.Event) -> None:
         await app.wait(stop)
     if not stopping.is_set():
         reason = app.crash_reason
-        if isinstance(reason, AiOpsError):
+        if isinstance(reason, ConfigError | DeadLetterLimitError):
             raise reason
         raise WorkerFailedError(f"{app.conf.id} ended by itself: {reason!r}") from reason
 

@@ -3,17 +3,18 @@
 import asyncio
 import os
 import sys
-from typing import Final
 
 import click
+import structlog
 
-from schemas.settings import load_settings
+from schemas.errors import AiOpsError, ConfigError
+from schemas.settings import Settings, load_settings
 from schemas.telemetry import configure_logging
-from streams.supervisor import plan_children, run_supervisor
-from streams.worker import ROLES, WorkerFailedError, run_worker
+from streams.dead_letters import DeadLetterLimitError
+from streams.supervisor import ChildFailedError, plan_children, run_supervisor
+from streams.worker import EXIT_CRASHED, ROLES, run_worker
 
-# Unlike 1 (a limit was passed) and 2 (wrong configuration), worth another start.
-EXIT_CRASHED: Final = 3
+log = structlog.get_logger()
 
 
 @click.command("worker")
@@ -28,10 +29,28 @@ def command(role: str, processes: int | None, slot: str | None) -> None:
     settings = load_settings(os.environ)
     configure_logging(settings.log_level)
     if role == "all":
-        asyncio.run(run_supervisor(plan_children(processes or settings.worker_processes)))
-        return
+        _supervise(processes or settings.worker_processes)
+    else:
+        _work(settings, role, slot or settings.worker_slot)
+
+
+def _supervise(processes: int) -> None:
     try:
-        asyncio.run(run_worker(settings, role, slot or settings.worker_slot))
-    except WorkerFailedError as exc:
+        asyncio.run(run_supervisor(plan_children(processes)))
+    except ChildFailedError as exc:
         click.echo(f"aiops: {exc}", err=True)
+        sys.exit(exc.status)
+
+
+def _work(settings: Settings, role: str, slot: str) -> None:
+    try:
+        asyncio.run(run_worker(settings, role, slot))
+    except (ConfigError, DeadLetterLimitError):
+        raise
+    except AiOpsError as exc:
+        click.echo(f"aiops: {exc}", err=True)
+        sys.exit(EXIT_CRASHED)
+    except Exception:
+        # A bug of ours; Python's own status 1 would tell the supervisor not to start again.
+        log.exception("worker_crashed")
         sys.exit(EXIT_CRASHED)

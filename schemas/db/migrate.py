@@ -6,11 +6,9 @@ from typing import Final
 import asyncpg
 import msgspec
 
-from schemas.db.pool import CONNECT_TIMEOUT_S, Connection
+from schemas.db.locks import MIGRATIONS
+from schemas.db.pool import CONNECT_TIMEOUT_S, Connection, refusals_as_config_errors
 from schemas.errors import ConfigError
-
-# Any constant will do, as long as every migrating process takes the same one.
-ADVISORY_LOCK: Final = 7_301_194
 
 CREATE_MIGRATIONS: Final = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -43,11 +41,13 @@ async def migrate(dsn: str) -> list[str]:
     """Bring the database up to date and return the names applied now; repeating is safe.
 
     Raises:
+        ConfigError: the address is malformed, or the server knows no such user or database.
         OSError, asyncpg.PostgresError: the server is away or refuses.
     """
-    connection = await asyncpg.connect(dsn, timeout=CONNECT_TIMEOUT_S)
+    with refusals_as_config_errors():
+        connection = await asyncpg.connect(dsn, timeout=CONNECT_TIMEOUT_S)
     try:
-        await connection.execute("SELECT pg_advisory_lock($1)", ADVISORY_LOCK)
+        await connection.execute("SELECT pg_advisory_lock($1)", MIGRATIONS)
         await connection.execute(CREATE_MIGRATIONS)
         pending = await select_pending(connection)
         for migration in pending:

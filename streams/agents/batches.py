@@ -1,6 +1,7 @@
 """What every agent does with a batch: prepare, write with the offset, isolate what fails, ack."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from time import monotonic
@@ -77,8 +78,10 @@ class BatchAgent(Generic[_P]):
         self._pool = pool
         self._dead_letters = dead_letters
         self._writer = writer
-        self._limit = DeadLetterLimit(
-            max_ratio=settings.dead_letter_max_ratio, max_run=settings.dead_letter_max_run
+        self._limits = defaultdict[str, DeadLetterLimit](
+            lambda: DeadLetterLimit(
+                max_ratio=settings.dead_letter_max_ratio, max_run=settings.dead_letter_max_run
+            )
         )
 
     async def run(self, stream: faust.StreamT[Any]) -> None:
@@ -97,7 +100,7 @@ class BatchAgent(Generic[_P]):
         started = monotonic()
         RECORDS_RECEIVED.labels(batch.topic).inc(len(batch.records))
         prepared = await self._prepare(batch.source_records())
-        self._limit.check(batch.topic, [one.is_rejected for one in prepared])
+        self._limits[batch.topic].check(batch.topic, [one.is_rejected for one in prepared])
         try:
             written = await self._write_or_isolate(batch, prepared)
         except OffsetFenceError:
@@ -148,7 +151,7 @@ class BatchAgent(Generic[_P]):
                 raise
             log.exception("batch_failed", topic=batch.topic, partition=batch.partition)
         isolated = [await self._try_alone(batch, one) for one in prepared]
-        self._limit.check(batch.topic, [one.is_rejected for one in isolated])
+        self._limits[batch.topic].recheck(batch.topic, [one.is_rejected for one in isolated])
         return await self._write(batch, isolated)
 
     async def _try_alone(self, batch: PartitionBatch, one: _P) -> _P:
