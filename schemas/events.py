@@ -76,3 +76,40 @@ class OverrideEvent(msgspec.Struct, frozen=True, kw_only=True):
     subject: str | None = None
     breaking_text: str | None = None
     is_hidden: bool | None = None
+
+
+class TicketEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """One revision of a ticket; (project, ticket_id, revision) is unique.
+
+    `revision` orders the revisions: the time of the update in nanoseconds since 1970-01-01 UTC, 0
+    when the source has none. `labels` are the values the source itself gives to fields (category,
+    priority, team ...), `metadata` whatever else it says, as text. `source` names the shape the
+    payload was recognised by.
+    """
+
+    ticket_id: str
+    project: str
+    title: str
+    body: str = ""
+    status: str | None = None
+    reporter: str | None = None
+    url: str | None = None
+    created_ns: int | None = None
+    revision: int = 0
+    labels: dict[str, str] = msgspec.field(default_factory=dict)
+    metadata: dict[str, str] = msgspec.field(default_factory=dict)
+    source: str = "own"
+    alert_key: str | None = None
+
+
+class FeedbackEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person said a ticket's fields are: corrected (False) or confirmed (True).
+
+    It holds the ticket as it was when it was triaged, so that learning needs nothing else.
+    """
+
+    ticket: TicketEvent
+    labels: dict[str, str]
+    is_confirmation: bool = False
+    actor: str | None = None
+    timestamp_ns: int = 0

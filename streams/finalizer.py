@@ -7,12 +7,14 @@ from typing import Final
 
 import structlog
 
+from schemas.db.locks import FINALIZER_LEADER
 from schemas.db.pool import Connection, Pool
 from schemas.settings import Settings
 from schemas.telemetry import WINDOWS_WRITTEN
 from streams.domain.windows import NANOSECONDS
 from streams.retrying import is_transient
 from streams.service_templates import ServiceTemplates
+from streams.store.log_lines import LineReader
 from streams.store.summaries import (
     DirtyWindow,
     WindowKey,
@@ -26,8 +28,6 @@ from streams.window_writer import WindowWriter
 
 log = structlog.get_logger()
 
-# Any constant, the same in every finalizer.
-LEADER_LOCK: Final = 7_301_195
 MARKS_A_CYCLE: Final = 2_000
 RETRY_DELAY_S: Final = 2.0
 
@@ -40,7 +40,7 @@ async def run_finalizer(settings: Settings, pool: Pool, stopping: asyncio.Event)
     while not stopping.is_set():
         try:
             async with pool.acquire() as connection:
-                if await connection.fetchval("SELECT pg_try_advisory_lock($1)", LEADER_LOCK):
+                if await connection.fetchval("SELECT pg_try_advisory_lock($1)", FINALIZER_LEADER):
                     await _lead(settings, connection, stopping)
         except Exception as exc:
             if not is_transient(exc):
@@ -58,7 +58,7 @@ async def _lead(settings: Settings, connection: Connection, stopping: asyncio.Ev
                 await _pause(stopping, settings.finalize_interval_s)
     finally:
         with contextlib.suppress(Exception):
-            await connection.execute("SELECT pg_advisory_unlock($1)", LEADER_LOCK)
+            await connection.execute("SELECT pg_advisory_unlock($1)", FINALIZER_LEADER)
 
 
 async def _pause(stopping: asyncio.Event, duration_s: float) -> None:
@@ -74,6 +74,7 @@ class Finalizer:
         self._window_ns = settings.window_s * NANOSECONDS
         self._lateness_ns = settings.allowed_lateness_s * NANOSECONDS
         self._services: dict[str, ServiceTemplates] = {}
+        self._reader = LineReader(connection)
         self._watermark_ns = -1
 
     async def run_cycle(self) -> int:
@@ -110,6 +111,7 @@ class Finalizer:
             self._connection,
             service,
             await self._service_templates(service),
+            self._reader,
             window_ns=self._window_ns,
             watermark_ns=watermark_ns,
         )

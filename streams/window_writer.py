@@ -21,12 +21,12 @@ from streams.domain.summaries import (
 )
 from streams.domain.windows import MINUTE_NS, starts_after, window_start
 from streams.service_templates import ServiceTemplates, TemplateChanges
+from streams.store.log_lines import LineReader
 from streams.store.summaries import (
     MinuteCounts,
     SummaryRow,
     WindowKey,
     delete_summary,
-    select_lines,
     select_minutes,
     select_minutes_with_shapes,
     select_next_window,
@@ -53,6 +53,7 @@ class WindowWriter:
         connection: Connection,
         service: str,
         templates: ServiceTemplates,
+        reader: LineReader,
         *,
         window_ns: int,
         watermark_ns: int,
@@ -60,6 +61,7 @@ class WindowWriter:
         self._connection = connection
         self._service = service
         self._templates = templates
+        self._reader = reader
         self._window_ns = window_ns
         self._watermark_ns = watermark_ns
         self._waiting: set[WindowKey] = set()
@@ -242,11 +244,8 @@ class WindowWriter:
         ]
 
     async def _lines(self, request: LineRequest) -> tuple[str, ...]:
-        lines = await select_lines(
-            self._connection,
-            self._templates.members(request.template_id),
-            request.start_ns,
-            request.end_ns,
+        lines = await self._reader.select_lines(
+            self._templates.members(request.template_id), request.start_ns, request.end_ns
         )
         return tuple(thinned([line.body for line in lines], request.limit))
 

@@ -11,6 +11,7 @@ from typing import Final
 import asyncpg
 import click
 
+from aiops.commands.admin import local_actor
 from aiops.demo import first_summary, send_sample, show_summary
 from aiops.first_admin import create_first_admin
 from aiops.local_service import LocalService, start_local_service
@@ -64,10 +65,10 @@ def _show_next_steps(service: LocalService) -> None:
         f"AIOPS_KAFKA_BOOTSTRAP={bootstrap} .venv/bin/aiops send logs -"
     )
     click.echo(f"  echo disk full | kcat -b {bootstrap} -t logs.raw -P")
-    admin = create_first_admin(service)
+    admin = create_first_admin(service, local_actor())
     if admin is None:
         click.echo("\nlog in with the admin made at the first start (or `aiops admin create`)")
-        token = "TOKEN"
+        token = "<access token>"  # noqa: S105 - stands for one
     else:
         click.echo(f"\nadmin {admin.name}, password {admin.password} (shown once)")
         token = admin.access_token

@@ -7,11 +7,10 @@ from typing import Final
 import msgspec
 
 from graphql_api.auth.principal import Origin, Principal
+from schemas.db.locks import AUDIT_CHAIN
 from schemas.db.pool import Connection
 
 GENESIS: Final = bytes(32)
-# Any constant will do: one writer at a time extends the chain.
-_CHAIN_LOCK: Final = 7_301_195
 
 
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +52,7 @@ async def insert_audit(
     outcome: str = "done",
 ) -> None:
     """Append a row; call it in the transaction of the effect, last, for it holds the chain."""
-    await connection.execute("SELECT pg_advisory_xact_lock($1)", _CHAIN_LOCK)
+    await connection.execute("SELECT pg_advisory_xact_lock($1)", AUDIT_CHAIN)
     head = await connection.fetchrow(SELECT_CHAIN_HEAD)
     prior_hash = head["row_hash"] if head else GENESIS
     entry = AuditEntry(

@@ -5,12 +5,9 @@ from typing import Final
 
 import msgspec
 
-from schemas.chunks import unpack_lines
 from schemas.db.pool import Connection
 
 SUMMARIES_CHANNEL: Final = "aiops_summaries"
-# A request reads at most so many chunks, evenly spread over those that can hold its lines.
-MAX_CHUNKS_READ: Final = 16
 
 
 class WindowKey(msgspec.Struct, frozen=True, order=True):
@@ -128,72 +125,6 @@ async def select_minutes_with_shapes(
     """Return the minutes in which the service has a line of one of the shapes."""
     rows = await connection.fetch(SELECT_MINUTES_WITH_SHAPES, service, shape_ids)
     return [row["minute"] for row in rows]
-
-
-class ChunkPlace(msgspec.Struct, frozen=True):
-    """Where a piece lies, and what tells it from later ones at the same place."""
-
-    topic: str
-    partition: int
-    first_offset: int
-    end_offset: int
-
-
-SELECT_CHUNK_PLACES: Final = """
-SELECT topic, partition, first_offset, end_offset FROM log_chunks
-WHERE int8range(min_event_ns, max_event_ns, '[]') && int8range($1, $2) AND shape_ids && $3::bigint[]
-ORDER BY topic, partition, first_offset
-"""
-
-SELECT_PAYLOADS: Final = """
-SELECT topic, partition, first_offset, end_offset, payload
-FROM log_chunks
-JOIN unnest($1::text[], $2::integer[], $3::bigint[]) AS wanted (topic, partition, first_offset)
-USING (topic, partition, first_offset)
-"""
-
-
-class TimedLine(msgspec.Struct, frozen=True, order=True):
-    """A line's text in the order that requests are answered in."""
-
-    timestamp_ns: int
-    topic: str
-    partition: int
-    offset: int
-    index: int
-    body: str
-
-
-async def select_lines(
-    connection: Connection, shape_ids: Sequence[int], start_ns: int, end_ns: int
-) -> list[TimedLine]:
-    """Return lines of the shapes in [start_ns, end_ns), in order of time, then of coordinates.
-
-    All of them while they lie in few chunks; else those of chunks evenly spread over the range.
-    """
-    rows = await connection.fetch(SELECT_CHUNK_PLACES, start_ns, end_ns, shape_ids)
-    places = [ChunkPlace(*row.values()) for row in rows]
-    chosen = places[:: -(-len(places) // MAX_CHUNKS_READ) or 1]
-    payloads = await connection.fetch(
-        SELECT_PAYLOADS,
-        [place.topic for place in chosen],
-        [place.partition for place in chosen],
-        [place.first_offset for place in chosen],
-    )
-    wanted = frozenset(shape_ids)
-    return sorted(
-        TimedLine(
-            line.event.timestamp_ns,
-            row["topic"],
-            row["partition"],
-            line.offset,
-            line.index,
-            line.event.body,
-        )
-        for row in payloads
-        for line in unpack_lines(row["payload"])
-        if line.shape_id in wanted and start_ns <= line.event.timestamp_ns < end_ns
-    )
 
 
 SELECT_PREVIOUS: Final = """
