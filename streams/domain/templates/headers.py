@@ -32,28 +32,33 @@ _TIME: Final = re.compile(
     rf"[\[(]?(?:{_STAMP})(?: ?(?:Z|UTC|GMT|[+-][0-9]{{2}}:?[0-9]{{2}}))?[\])]?[,:;]?(?=[\s|]|$)"
 )
 _PRIORITY: Final = re.compile(r"<[0-9]{1,3}>(?:[0-9] )?")
+_WORD: Final = re.compile(r"[a-z]+\s+")
+# Opaque tokens that must come first, so that plain words may follow them.
+_MIN_OPAQUE: Final = 2
 _LEADING: Final = re.compile(r"(?:-|[A-Z_]+|[^\s\"']*[0-9._][^\s\"']*)\s+")
 _LEVEL: Final = re.compile(
     r"[\[(<]?(?:TRACE|DEBUG|INFO|INFORMATION|NOTICE|WARN|WARNING|ERROR|ERR|SEVERE|CRITICAL|CRIT"
-    r"|ALERT|EMERG|FATAL|PANIC|FINE|FINER|FINEST|CONFIG|LOG|VERBOSE"
+    r"|ALERT|EMERG|FATAL|PANIC|Note|FINE|FINER|FINEST|CONFIG|LOG|VERBOSE"
     r"|Trace|Debug|Info|Information|Notice|Warn|Warning|Error|Critical|Fatal"
-    r"|trace|debug|info|notice|warn|error|crit|alert|emerg|fatal)[\])>]?[:,]?(?=[\s|]|$)"
+    r"|trace|debug|info|notice|warn|error|crit|alert|emerg|fatal)(?:/[\w-]+(?=\]))?[\])>]?[:,]?(?=[\s|]|$)"
 )
 _LETTER_LEVEL: Final = re.compile(r"[VDIWEFT](?=\s+[\w.$-]+\s*:)")
 _MARK: Final = re.compile(r"(?:-{1,2}|\||:|\*)(?=\s)")
 _NUMBER: Final = re.compile(r"[\[(]?(?:0x)?[0-9]+(?:[#:-][0-9]+)*[\])]?[:,]?(?=[\s|]|$)")
+_PROCESS_NUMBER: Final = re.compile(r"[0-9]+(?:#[0-9]+:| --- \[[^\]]*\])(?=\s)")
 _BRACKETS: Final = re.compile(r"\[[^\[\]]*(?:\[[^\[\]]*\][^\[\]]*)*\]:?(?=\s)")
 _FIELDS: Final = re.compile(r"(?:\|[\w.$-]+){0,2}\|")
-_PROCESS: Final = re.compile(r"[\w./-]+(?:\([^()\s]*\))?(?:\[[^\[\]\s]*\])?:(?=\s|$)")
+_NAMED_PROCESS: Final = (
+    r"[\w./-]+(?:\([^()\s]*\))?(?:\[[^\[\]\s]*\])?(?: \([^()]{0,100}\))?:(?=\s|$)"
+)
+_PROCESS: Final = re.compile(_NAMED_PROCESS)
 _LOGGER: Final = re.compile(
-    r"(?:[A-Za-z_][\w-]*(?:[.$/][\w$<>*-]+)+|[A-Z]\w*[a-z]\w*|[\w.-]+\[[0-9]+\])"
-    r"(?:\.\w+)?(?::[0-9]+)?\s*:(?=\s|$)"
+    r"(?:(?:[A-Za-z_][\w-]*|(?=\.))(?:[.$/][\w$<>*-]+)+|[A-Z]\w*[a-z]\w*|[\w.-]+\[[0-9]+\])"
+    r"(?:\.\w+)?(?::[0-9]+)?\s*:(?=\s|$)|[\w./-]+:[0-9]+\](?=\s)"
 )
 _NAME_AND_DASH: Final = re.compile(r"([\w.$:/@-]+)(?: \*?[\w.]+)? -(?=\s)")
 _PLAIN_LOGGER: Final = re.compile(r"[A-Za-z_]\w*(?:\.\w+)+(?=\s+\[|\s{2,})|[A-Z]{2,10}(?=\s{2,})")
-_HOST_BEFORE_PROCESS: Final = re.compile(
-    r"[\w./@-]+\s+(?=(?:-- )?[\w./-]+(?:\([^()\s]*\))?(?:\[[^\[\]\s]*\])?:(?:\s|$))"
-)
+_HOST_BEFORE_PROCESS: Final = re.compile(rf"[^\s:\"']+\s+(?=(?:-- )?{_NAMED_PROCESS})")
 _SPACE: Final = re.compile(r"[\s|]*")
 
 
@@ -78,10 +83,12 @@ def _first_time(line: str) -> int | None:
     """Return where the first time stamp starts: at most a few opaque tokens precede it."""
     priority = _PRIORITY.match(line)
     position = priority.end() if priority else 0
-    for _ in range(_MAX_LEADING_TOKENS + 1):
+    for count in range(_MAX_LEADING_TOKENS + 1):
         if _TIME.match(line, position):
             return position
         leading = _LEADING.match(line, position)
+        if leading is None and count >= _MIN_OPAQUE:
+            leading = _WORD.match(line, position)
         if leading is None:
             return None
         position = leading.end()
@@ -95,27 +102,25 @@ class _Scanner:
         self.line = line
         self.position = position
         self.has_level = False
-        self.has_name = False
+        self.has_logger = False
+        self.is_done = False
 
     def scan(self) -> int:
         """Return the position of the first character of the message."""
         for _ in range(_MAX_STEPS):
-            if self.has_name or not self._step():
+            if self.is_done or not self._step():
                 break
             self._skip(_SPACE)
         return self.position
 
     def _step(self) -> bool:
-        return (
-            self._time()
-            or self._skip(_MARK)
-            or self._level()
-            or self._number()
-            or self._brackets()
-            or self._name()
-            or self._words_before_level()
-            or self._host()
-        )
+        if self._skip(_MARK) or self._level():
+            return True
+        if self.has_logger:
+            return False
+        if self.has_level:
+            return self._skip(_PROCESS_NUMBER) or self._thread() or self._logger_after_level()
+        return self._before_level()
 
     def _skip(self, pattern: re.Pattern[str]) -> bool:
         found = pattern.match(self.line, self.position)
@@ -124,69 +129,74 @@ class _Scanner:
         self.position = found.end()
         return True
 
+    def _skip_last(self, pattern: re.Pattern[str]) -> bool:
+        self.is_done = self._skip(pattern)
+        return self.is_done
+
+    def _level(self) -> bool:
+        if self.has_level:
+            return False
+        self.has_level = self._skip(_LEVEL) or self._skip(_LETTER_LEVEL)
+        return self.has_level
+
+    def _before_level(self) -> bool:
+        return (
+            self._time()
+            or self._skip(_NUMBER)
+            or self._skip(_BRACKETS)
+            or self._skip_last(_LOGGER)
+            or self._skip_last(_PROCESS)
+            or self._name_and_dash()
+            or self._jump()
+            or self._skip(_HOST_BEFORE_PROCESS)
+        )
+
     def _time(self) -> bool:
-        if self.has_level or not self._skip(_TIME):
+        if not self._skip(_TIME):
             return False
         fields = _FIELDS.match(self.line, self.position)
         if fields is not None and fields.end() - self.position > 1:
             self.position = fields.end()
-            self.has_name = True
+            self.is_done = True
         return True
 
-    def _level(self) -> bool:
-        if self.has_level or not (self._skip(_LEVEL) or self._skip(_LETTER_LEVEL)):
-            return False
-        self.has_level = True
-        return True
-
-    def _number(self) -> bool:
-        return not self.has_level and self._skip(_NUMBER)
-
-    def _brackets(self) -> bool:
-        """Consume a thread or request id; after the level only if a name follows it."""
+    def _thread(self) -> bool:
+        """Consume a thread or request id after the level, if a name or a mark follows it."""
         found = _BRACKETS.match(self.line, self.position)
         if found is None:
             return False
-        rest = _SPACE.match(self.line, found.end())
-        next_start = rest.end() if rest else found.end()
-        if self.has_level and not (
-            _LOGGER.match(self.line, next_start) or _MARK.match(self.line, next_start)
-        ):
+        following = len(self.line) - len(self.line[found.end() :].lstrip())
+        if not any(p.match(self.line, following) for p in (_LOGGER, _MARK, _NAME_AND_DASH)):
             return False
         self.position = found.end()
         return True
 
-    def _name(self) -> bool:
-        if self._skip(_LOGGER) or (not self.has_level and self._skip(_PROCESS)):
-            self.has_name = True
+    def _logger_after_level(self) -> bool:
+        if self._skip_last(_LOGGER):
             return True
-        if self.has_level and self._skip(_PLAIN_LOGGER):
+        if self._skip_last(_PLAIN_LOGGER):
             self._skip(_SPACE)
             self._skip(_BRACKETS)
-            self._skip(_SPACE)
-            self.has_name = True
             return True
-        dashed = _NAME_AND_DASH.match(self.line, self.position)
-        if dashed is None or _is_event(dashed.group(1)):
+        return self._name_and_dash()
+
+    def _name_and_dash(self) -> bool:
+        found = _NAME_AND_DASH.match(self.line, self.position)
+        if found is None or _is_event(found.group(1)):
             return False
-        self.position = dashed.end()
+        self.position = found.end()
+        self.has_logger = True
         return True
 
-    def _words_before_level(self) -> bool:
-        """Consume up to a level that stands a few opaque words further on."""
-        if self.has_level:
-            return False
+    def _jump(self) -> bool:
+        """Consume up to a level or time that stands a few opaque words further on."""
         position = self.position
         for _ in range(_MAX_LEADING_TOKENS):
             leading = _LEADING.match(self.line, position)
             if leading is None:
                 return False
             position = leading.end()
-            if _LEVEL.match(self.line, position):
+            if _LEVEL.match(self.line, position) or _TIME.match(self.line, position):
                 self.position = position
                 return True
         return False
-
-    def _host(self) -> bool:
-        """Consume one word when a process name follows it: `host sshd[1]:`."""
-        return not self.has_level and self._skip(_HOST_BEFORE_PROCESS)

@@ -25,9 +25,9 @@ NUMBER: Final = "\x05"  # perhaps an HTTP status
 
 CLEAN: Final[dict[int, str]] = dict.fromkeys(range(9), " ")
 _FOLD: Final = bytes.maketrans(b"123456789" + bytes(range(9)), b"0" * 9 + b" " * 9)
-_IDS: Final = re.compile(
-    rb"\b(?:0x[0a-f]+|(?=[a-f]*0)[0a-f]{4,}|(?=[a-f-]*0)[0a-f]+(?:-[0a-f]+){4})\b"
-)
+# Hexadecimal ids, UUIDs among them: letters and digits, at least six. Bounded look-ahead keeps it
+# linear.
+_IDS: Final = re.compile(rb"\b(?=[0-]{0,40}[a-fx])(?=[a-fx-]{0,40}0)[0a-fx-]{6,}\b")
 
 
 def fold_digits(line: str) -> bytes:
@@ -35,16 +35,16 @@ def fold_digits(line: str) -> bytes:
     return line.encode("utf-8", "surrogatepass").translate(_FOLD)
 
 
+def fold_ids(folded: bytes) -> bytes:
+    """Return a line of folded digits with its hexadecimal ids as `0`."""
+    return _IDS.sub(b"0", folded)
+
+
 def fold_numbers(folded: bytes) -> bytes:
     """Return a line of folded digits with each number, however long, as one `0`."""
     while b"00" in folded:
         folded = folded.replace(b"00", b"0")
     return folded
-
-
-def fold_ids(folded: bytes) -> bytes:
-    """Return a line of folded numbers with its hexadecimal ids as `0`, too."""
-    return _IDS.sub(b"0", folded)
 
 
 _OPENING: Final = "([{<\"'`"
@@ -306,7 +306,7 @@ _LINE_RULES: Final = (
     ),
     (re.compile(r"\bfor [\w.@$\\-]+(?= from (?:<\*>|[\w.-]+ port <\*>))"), f"for {WILDCARD}"),
 )
-_QUOTED_VALUE: Final = re.compile(r"([\w.-]+)=\"([^\"]*)\"")
+_QUOTED_VALUE: Final = re.compile(r"(?<![\w.-])([\w.-]+)=\"([^\"]*)\"")
 
 
 def _mask_quoted(match: re.Match[str]) -> str:

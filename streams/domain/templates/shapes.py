@@ -103,14 +103,14 @@ class ShapeCache:
         return found if isinstance(found, str) else _variant_shape(found, line)
 
     def _find(self, folded: bytes) -> str | _Variants:
-        """Look again without numbers and ids; a line with an id is not worth remembering."""
-        numbers = fold_numbers(folded)
-        unified = fold_ids(numbers)
+        """Look again without ids and numbers; a line with an id is not worth remembering."""
+        without_ids = fold_ids(folded)
+        unified = fold_numbers(without_ids)
         found = self._unified.get(unified)
         if found is None:
             found = self._learn(unified.decode("utf-8", "surrogatepass"))
             self._unified.put(unified, found)
-        if unified == numbers and len(folded) <= _CACHED_LINE_CHARS:
+        if without_ids == folded and len(folded) <= _CACHED_LINE_CHARS:
             self._lines.put(folded, found)
         return found
 
