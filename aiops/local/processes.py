@@ -149,18 +149,23 @@ class ServerProcess:
             )
 
     def wait_until_ready(self, is_ready: Callable[[], bool], *, timeout_s: float) -> None:
-        """Return once `is_ready()`.
+        """Return once `is_ready()`; a start that fails or is broken off leaves no server.
 
         Raises:
-            ServerStartError: the process ended, or the time is over (it is killed then).
+            ServerStartError: the process ended, or the time is over.
         """
-        for _ in ticks(timeout_s):
-            if not self.is_running():
-                raise ServerStartError(f"{self.name} ended at its start:\n{self.log_tail()}")
-            if is_ready():
-                return
-        self.kill()
-        raise ServerStartError(f"{self.name} not ready after {timeout_s:g} s:\n{self.log_tail()}")
+        try:
+            for _ in ticks(timeout_s):
+                if not self.is_running():
+                    raise ServerStartError(f"{self.name} ended at its start:\n{self.log_tail()}")
+                if is_ready():
+                    return
+            raise ServerStartError(
+                f"{self.name} not ready after {timeout_s:g} s:\n{self.log_tail()}"
+            )
+        except BaseException:
+            self.kill()
+            raise
 
     def log_tail(self) -> str:
         """Return the last lines that the server printed."""

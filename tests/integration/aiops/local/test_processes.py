@@ -155,6 +155,18 @@ def test_a_silent_server_is_given_up_and_killed(tmp_path: Path) -> None:
     assert not server.is_running()
 
 
+def test_a_start_that_is_broken_off_leaves_no_server(tmp_path: Path) -> None:
+    def interrupt() -> bool:
+        raise KeyboardInterrupt
+
+    server = ServerProcess("s", tmp_path, stop_signal=signal.SIGTERM)
+    server.start((sys.executable, "-c", PATIENT))
+    with pytest.raises(KeyboardInterrupt):
+        server.wait_until_ready(interrupt, timeout_s=20)
+
+    assert not server.is_running()
+
+
 def test_a_running_server_is_not_started_twice(start_server: StartServer) -> None:
     server = start_server(PATIENT)
     with pytest.raises(ServerStartError, match="running already"):
