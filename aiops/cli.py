@@ -13,6 +13,7 @@ EXIT_USAGE: Final = 2
 
 COMMANDS: Final = {
     "admin": Lazy("aiops.commands.admin:group", "Manage users, keys and the audit log."),
+    "changelog": Lazy("aiops.commands.changelog:command", "A repository's changelog as Markdown."),
     "api": Lazy("aiops.commands.api:command", "Serve GraphQL, health and metrics."),
     "query": Lazy("aiops.commands.query:command", "Run a GraphQL document and print the data."),
     "replay": Lazy("aiops.commands.replay:command", "Read history again, block by block."),

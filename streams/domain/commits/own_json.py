@@ -1,18 +1,54 @@
-"""The project's own JSON for commits: what `aiops send commits` writes and `aiops try` reads."""
+"""The project's own JSON: commits, tags, cut releases and overrides, one by one or in a batch."""
 
-from typing import Final
+from collections.abc import Iterator
+from typing import Final, TypeAlias
 
 from schemas.errors import MalformedEventError
-from schemas.events import CommitEvent, JsonValue
-from streams.domain.changelog.times import parse_time
+from schemas.events import CommitEvent, JsonValue, OverrideEvent, ReleaseEvent, TagEvent
+from streams.domain.changelog.config import SECTION_KEYS
+from streams.domain.commits.members import (
+    optional_text,
+    read_members,
+    read_names,
+    read_optional_sha,
+    read_sha,
+    read_text,
+    read_time,
+)
 
-_MAX_NAMES: Final = 10_000
-_HEX: Final = frozenset("0123456789abcdef")
-_SHORTEST_SHA: Final = 7
-_LONGEST_SHA: Final = 64
+ChangelogEvent: TypeAlias = CommitEvent | TagEvent | ReleaseEvent | OverrideEvent
+Payload: TypeAlias = dict[str, JsonValue]
+
+MAX_PARENTS: Final = 1_000
 
 
-def decode_commit(payload: dict[str, JsonValue], repository: str) -> CommitEvent:
+def decode_own(
+    payload: Payload, repository: str, fallback_s: int | None
+) -> Iterator[ChangelogEvent]:
+    """Yield what a payload says; `kind` is commit (the default), tag, release or override.
+
+    `commits`, `tags`, `releases` and `overrides` hold any number of them in one record. Tags,
+    releases and overrides without a date are dated `fallback_s`.
+
+    Raises:
+        MalformedEventError: a member has no sense.
+    """
+    kind = payload.get("kind", "commit")
+    if kind == "commit" and "sha" in payload:
+        yield decode_commit(payload, repository)
+    elif kind == "tag":
+        yield _tag(payload, repository, fallback_s)
+    elif kind == "release":
+        yield _release(payload, repository, fallback_s)
+    elif kind == "override":
+        yield _override(payload, repository, fallback_s)
+    elif kind in {"commit", "batch"} and _BATCHES & payload.keys():
+        yield from _batch(payload, repository, fallback_s)
+    else:
+        raise MalformedEventError("unknown_payload", "neither a commit nor any other known kind")
+
+
+def decode_commit(payload: Payload, repository: str) -> CommitEvent:
     """Return the commit of `{"sha", "parents", "author", "date", "message", "tags", "files"}`.
 
     Only `sha` and `message` are required. A date that names no instant is noted and left out.
@@ -21,66 +57,79 @@ def decode_commit(payload: dict[str, JsonValue], repository: str) -> CommitEvent
         MalformedEventError: the payload names no commit.
     """
     problems: list[str] = []
-    message = payload.get("message")
-    if not isinstance(message, str):
-        raise MalformedEventError("bad_commit", "`message` is not a text")
-    author = payload.get("author")
     return CommitEvent(
         repository=repository,
-        sha=read_sha(payload.get("sha"), "sha"),
-        message=message,
-        author=author if isinstance(author, str) else "",
+        sha=read_sha(payload, "sha"),
+        message=read_text(payload, "message"),
+        author=optional_text(payload, "author") or "",
         timestamp_s=read_time(payload.get("date"), problems),
-        parents=_parents(payload.get("parents")),
-        tags=read_names(payload.get("tags"), "tags"),
-        files=read_names(payload.get("files"), "files"),
+        parents=_parents(payload),
+        tags=read_names(payload, "tags"),
+        files=read_names(payload, "files"),
         problems=tuple(problems),
     )
 
 
-def read_sha(value: JsonValue, name: str) -> str:
-    """Return a commit id in lower case.
-
-    Raises:
-        MalformedEventError: the value is not one.
-    """
-    sha = value.lower() if isinstance(value, str) else ""
-    if not _SHORTEST_SHA <= len(sha) <= _LONGEST_SHA or not _HEX.issuperset(sha):
-        raise MalformedEventError("bad_sha", f"`{name}` is not a commit id")
-    return sha
+_BATCHES: Final = frozenset({"commits", "tags", "releases", "overrides"})
 
 
-def read_time(value: JsonValue, problems: list[str]) -> int | None:
-    """Return seconds since 1970 of a date in any usual form; what is none is noted."""
+def _batch(payload: Payload, repository: str, fallback_s: int | None) -> Iterator[ChangelogEvent]:
+    for item in read_members(payload, "commits"):
+        yield decode_commit(item, repository)
+    for item in read_members(payload, "tags"):
+        yield _tag(item, repository, fallback_s)
+    for item in read_members(payload, "releases"):
+        yield _release(item, repository, fallback_s)
+    for item in read_members(payload, "overrides"):
+        yield _override(item, repository, fallback_s)
+
+
+def _tag(payload: Payload, repository: str, fallback_s: int | None) -> TagEvent:
+    timestamp_s = read_time(payload.get("date"), [])
+    return TagEvent(
+        repository=repository,
+        name=read_text(payload, "name"),
+        sha=read_optional_sha(payload, "sha"),
+        timestamp_s=fallback_s if timestamp_s is None else timestamp_s,
+    )
+
+
+def _release(payload: Payload, repository: str, fallback_s: int | None) -> ReleaseEvent:
+    timestamp_s = read_time(payload.get("date"), [])
+    names = read_names(payload, "commits")
+    return ReleaseEvent(
+        repository=repository,
+        name=read_text(payload, "name"),
+        sha=read_sha(payload, "sha"),
+        timestamp_s=fallback_s if timestamp_s is None else timestamp_s,
+        commits=tuple(sorted(name.lower() for name in names)),
+    )
+
+
+def _override(payload: Payload, repository: str, fallback_s: int | None) -> OverrideEvent:
+    timestamp_s = read_time(payload.get("date"), [])
+    category = optional_text(payload, "category")
+    if category is not None and category not in SECTION_KEYS:
+        raise MalformedEventError("bad_override", f"no section is called {category!r}")
+    is_hidden = payload.get("hidden")
+    if not isinstance(is_hidden, bool | None):
+        raise MalformedEventError("bad_override", "`hidden` is neither true nor false")
+    return OverrideEvent(
+        repository=repository,
+        sha=read_sha(payload, "sha"),
+        timestamp_s=fallback_s if timestamp_s is None else timestamp_s,
+        category=category,
+        scope=optional_text(payload, "scope"),
+        subject=optional_text(payload, "subject"),
+        breaking_text=optional_text(payload, "breaking_text"),
+        is_hidden=is_hidden,
+    )
+
+
+def _parents(payload: Payload) -> tuple[str, ...] | None:
+    value = payload.get("parents")
     if value is None:
         return None
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    text = value if isinstance(value, str) else str(value) if is_number else ""
-    timestamp_s = parse_time(text)
-    if timestamp_s is None:
-        problems.append("bad_date")
-    return timestamp_s
-
-
-def read_names(value: JsonValue, name: str) -> tuple[str, ...]:
-    """Return a list of texts, sorted and without repetitions.
-
-    Raises:
-        MalformedEventError: the value is no list of texts.
-    """
-    if value is None:
-        return ()
-    if not isinstance(value, list):
-        raise MalformedEventError("bad_commit", f"`{name}` is not a list")
-    names = {item for item in value[:_MAX_NAMES] if isinstance(item, str)}
-    if len(names) == 0 and value:
-        raise MalformedEventError("bad_commit", f"`{name}` is not a list of texts")
-    return tuple(sorted(names))
-
-
-def _parents(value: JsonValue) -> tuple[str, ...] | None:
-    if value is None:
-        return None
-    if not isinstance(value, list):
-        raise MalformedEventError("bad_commit", "`parents` is not a list")
-    return tuple(read_sha(parent, "parents") for parent in value[:_MAX_NAMES])
+    if not isinstance(value, list) or len(value) > MAX_PARENTS:
+        raise MalformedEventError("bad_commit", "`parents` is not a list of commit ids")
+    return tuple(read_sha({"parents": parent}, "parents") for parent in value)
