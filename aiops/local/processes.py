@@ -155,17 +155,18 @@ class ServerProcess:
             ServerStartError: the process ended, or the time is over.
         """
         try:
-            for _ in ticks(timeout_s):
-                if not self.is_running():
-                    raise ServerStartError(f"{self.name} ended at its start:\n{self.log_tail()}")
-                if is_ready():
-                    return
-            raise ServerStartError(
-                f"{self.name} not ready after {timeout_s:g} s:\n{self.log_tail()}"
-            )
+            self._poll(is_ready, timeout_s)
         except BaseException:
             self.kill()
             raise
+
+    def _poll(self, is_ready: Callable[[], bool], timeout_s: float) -> None:
+        for _ in ticks(timeout_s):
+            if not self.is_running():
+                raise ServerStartError(f"{self.name} ended at its start:\n{self.log_tail()}")
+            if is_ready():
+                return
+        raise ServerStartError(f"{self.name} not ready after {timeout_s:g} s:\n{self.log_tail()}")
 
     def log_tail(self) -> str:
         """Return the last lines that the server printed."""
