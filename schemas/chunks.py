@@ -3,7 +3,8 @@
 A piece holds the lines of a run of offsets of one partition. Its bytes are a function of the lines
 alone: MessagePack of the columns below, compressed by zstd with a fixed level. Repeated values
 (services, hosts, severities, shapes) are dictionary-coded, offsets and times are differences, and a
-record's raw text is kept as a prefix where it ends with the body.
+record's raw text is kept as a prefix where it ends with the body. Integers of attributes beyond 64
+bits become text.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -116,8 +117,24 @@ def pack_lines(lines: Sequence[StoredLine]) -> bytes:
             if line.headline is not None
         ],
     )
+    try:
+        plain = _PACKER.encode(packed)
+    except OverflowError:
+        packed.attributes = [_within_64_bits(one) for one in packed.attributes]
+        plain = _PACKER.encode(packed)
     # A compressor is cheap and not safe to share between threads.
-    return zstandard.ZstdCompressor(level=ZSTD_LEVEL).compress(_PACKER.encode(packed))
+    return zstandard.ZstdCompressor(level=ZSTD_LEVEL).compress(plain)
+
+
+def _within_64_bits(value: Any) -> Any:
+    """Return the JSON value with integers as text where MessagePack has no room for them."""
+    if isinstance(value, dict):
+        return {name: _within_64_bits(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_within_64_bits(member) for member in value]
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        return str(value)
+    return value
 
 
 class BodyLine(NamedTuple):

@@ -20,6 +20,7 @@ MAX_DELAY_S: Final = 5.0
 _TRANSIENT_CLASSES: Final = frozenset({"08", "40", "53", "57"})
 _TRANSIENT_CODES: Final = frozenset(
     {
+        "25P03",  # idle in transaction for too long: cut off from the server for a while
         "25006",  # read-only transaction: a standby, soon to be promoted or left
         "55P03",  # lock not available
         "58030",  # I/O error
@@ -37,10 +38,15 @@ def is_transient(exc: BaseException) -> bool:
     return isinstance(exc, OSError | TimeoutError | asyncpg.InterfaceError | TransientError)
 
 
-async def retry_transient(operation: str, attempt: Callable[[], Awaitable[_T]]) -> _T:
+async def retry_transient(
+    operation: str,
+    attempt: Callable[[], Awaitable[_T]],
+    *,
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> _T:
     """Return what `attempt` returns, repeating it while it fails for a passing reason.
 
-    Any other exception leaves at once. Cancelling ends the wait.
+    Any other exception leaves at once. Cancelling ends the wait. Tests give a `pause` of their own.
     """
     delay_s = FIRST_DELAY_S
     while True:
@@ -51,5 +57,5 @@ async def retry_transient(operation: str, attempt: Callable[[], Awaitable[_T]]) 
                 raise
             RETRIES.labels(operation).inc()
             log.warning("attempt_failed", operation=operation, error=repr(exc), delay_s=delay_s)
-        await asyncio.sleep(delay_s)
+        await pause(delay_s)
         delay_s = min(delay_s * 2, MAX_DELAY_S)

@@ -24,7 +24,7 @@ log = structlog.get_logger()
 
 FIRST_DELAY_S: Final = 0.5
 MAX_DELAY_S: Final = 15.0
-# A child that ran this long starts again without delay.
+# A child that ran this long starts again after the first delay.
 STABLE_S: Final = 30.0
 # Ends that a restart cannot mend.
 FATAL_STATUSES: Final = (EXIT_REJECTED, EXIT_CONFIG)
@@ -73,8 +73,21 @@ async def run_supervisor(children: Sequence[ChildSpec]) -> None:
             raise result
 
 
+class BackOff:
+    """How long a child waits before it starts again: longer each time, until a run was stable."""
+
+    def __init__(self) -> None:
+        self._next_s = FIRST_DELAY_S
+
+    def after(self, ran_s: float) -> float:
+        """Return the seconds to wait after a run that lasted `ran_s`."""
+        delay_s = FIRST_DELAY_S if ran_s > STABLE_S else self._next_s
+        self._next_s = min(delay_s * 2, MAX_DELAY_S)
+        return delay_s
+
+
 async def _keep_running(child: ChildSpec, stopping: asyncio.Event) -> None:
-    delay_s = FIRST_DELAY_S
+    back_off = BackOff()
     while not stopping.is_set():
         started = monotonic()
         status = await _run_once(child, stopping)
@@ -82,11 +95,10 @@ async def _keep_running(child: ChildSpec, stopping: asyncio.Event) -> None:
             return
         if status in FATAL_STATUSES:
             raise ChildFailedError(child.name, status)
-        delay_s = FIRST_DELAY_S if monotonic() - started > STABLE_S else delay_s
+        delay_s = back_off.after(monotonic() - started)
         log.warning("worker_ended", worker=child.name, status=status, delay_s=delay_s)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stopping.wait(), delay_s)
-        delay_s = min(delay_s * 2, MAX_DELAY_S)
 
 
 async def _run_once(child: ChildSpec, stopping: asyncio.Event) -> int:

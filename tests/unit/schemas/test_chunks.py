@@ -108,6 +108,16 @@ def test_more_distinct_values_than_a_byte_can_number_come_back() -> None:
     assert unpack_lines(pack_lines(lines)) == lines
 
 
+def test_integers_beyond_64_bits_become_text_and_stay_so() -> None:
+    line = stored_line(1, attributes={"big": [10**30, {"deep": -(10**20)}, 2**64 - 1, True]})
+
+    (stored,) = unpack_lines(pack_lines([line]))
+
+    kept = [str(10**30), {"deep": str(-(10**20))}, 2**64 - 1, True]
+    assert stored.event.attributes == {"big": kept}
+    assert pack_lines([stored]) == pack_lines([line])
+
+
 def test_a_line_knows_its_coordinates() -> None:
     assert stored_line(7).record_id("logs.raw", 2) == RecordId("logs.raw", 2, 7, 0)
 
