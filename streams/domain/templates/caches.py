@@ -18,6 +18,9 @@ class BoundedCache(Generic[K, V]):
         self.newer: dict[K, V] = {}
         self.older: dict[K, V] = {}
 
+    def __len__(self) -> int:
+        return len(self.newer) + len(self.older)
+
     def get(self, key: K) -> V | None:
         """Return the value of a key, None when it is not known (any more)."""
         value = self.newer.get(key)

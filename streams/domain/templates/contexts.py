@@ -46,7 +46,7 @@ def mergeable(values: set[str], context: Context) -> list[set[str]]:
     """Return the sets of words at one position that are values of one variable."""
     if context.word == WILD and context.separator == " " and are_units(values):
         return [values]
-    open_values = {value for value in values if not _is_guarded(value, context)}
+    open_values = {value for value in values if not _is_guarded(value)}
     if len(open_values) >= threshold(context):
         return [open_values]
     return _numbered(open_values)
@@ -57,11 +57,14 @@ def are_units(values: Iterable[str]) -> bool:
     return all(value.lower() in UNITS for value in values)
 
 
-def _is_guarded(value: str, context: Context) -> bool:
+def _is_guarded(value: str) -> bool:
     """Say whether lines that differ in this word tell different things."""
-    if _STATUS_CLASS.fullmatch(value) or is_status_word(value) or is_exception_name(value):
-        return True
-    return is_verb_form(value) and not _names(context)
+    return (
+        _STATUS_CLASS.fullmatch(value) is not None
+        or is_status_word(value)
+        or is_verb_form(value)
+        or is_exception_name(value)
+    )
 
 
 def _names(context: Context) -> bool:
@@ -90,4 +93,4 @@ def is_free_name(word: str, context: Context) -> bool:
     """Say whether a word is a name by what stands before it, and tells nothing by itself."""
     if not word or context.is_first or not _names(context):
         return False
-    return not _is_guarded(word, context)
+    return not _is_guarded(word)

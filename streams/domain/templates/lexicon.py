@@ -11,24 +11,31 @@ def _words(text: str) -> frozenset[str]:
 # Words that say how it went, which way, or how bad. Two lines that differ in one of these tell
 # different things and are never one template.
 STATUS_WORDS: Final = _words("""
-    abort abnormal abnormally accept ack active add after alive allow attach available bad before
-    begin block bound broken busy cancel clean clear client close commit complete completes connect
-    corrupt crash create critical dead debug degraded delete deny destroy detach dirty disable
-    disconnect done down download drop emergency empty enable end enter error errors exit expire
-    fail failure failures fails false fatal finish first follower free full get good grant halt
-    head healthy high idle in inactive info input insert invalid join kill last leader leave load
-    lock lost low master miss missing mount new no nok none not notice null off offline ok old on
-    online open options out output over panic pass patch pause permit post primary pull push put
-    read ready reboot receive receiver recover refuse register reject release remove reset restart
-    resume retry revoke rollback run running secondary select send sender server severe shutdown
-    shut slave slow start startup starts stop stops success successes succeed succeeds successful
-    successfully suspend timeout trace true unavailable unhealthy unknown unload unlock unmount
-    unreachable unregister up update upload valid verbose wait wake warn warning write yes
+    abnormal abnormally abort accept ack active add after alive allow attach available bad
+    before begin block bound broken busy cancel clean clear client close commit complete
+    completes connect corrupt crash create critical dead debug degraded delete deny destroy
+    detach dirty disable disconnect done down download drop emergency empty enable end enter
+    error errors exit expire fail fails failure failures false fatal finish first follower found
+    free frozen full get gone good grant halt head healthy high hung idle in inactive info input
+    insert invalid join kill last leader leave load lock lost low master miss missing mount new
+    no nok none not notice null off offline ok old on online open options out output over panic
+    pass patch pause permit post primary pull push put read ready reboot receive receiver
+    recover refuse register reject release remove reset restart resume retry revoke rollback run
+    running secondary select send sender sent server severe shut shutdown slave slow start
+    starts startup stop stops stuck succeed succeeds success successes successful successfully
+    suspend timeout trace true unavailable unhealthy unknown unload unlock unmount unreachable
+    unregister up update upload valid verbose wait wake warn warning write yes
 """)
 
 # Morphology catches the rest: past participles and gerunds are what happened, not to whom.
 _VERB_ENDINGS: Final = ("ed", "ing")
 _MIN_VERB_LENGTH: Final = 5
+# Names of services, hosts and the like that only look like verbs.
+_NOUNS: Final = _words("""
+    accounting advertising banking billing building catering feed gaming king logging mailing
+    mapping marketing meeting messaging monitoring planning pricing reporting routing scaling
+    seed setting shipping speed staging string thing ticketing tracking trading training
+""")
 
 # A word right after one of these is a name: somebody or something.
 NAMING_WORDS: Final = _words("""
@@ -69,7 +76,10 @@ def is_status_word(word: str) -> bool:
 
 def is_verb_form(word: str) -> bool:
     """Say whether the word looks like a participle or gerund: what happened, not to whom."""
-    return len(word) >= _MIN_VERB_LENGTH and word.lower().endswith(_VERB_ENDINGS)
+    lowered = word.lower()
+    if len(word) < _MIN_VERB_LENGTH or lowered in _NOUNS:
+        return False
+    return lowered.endswith(_VERB_ENDINGS)
 
 
 def is_exception_name(word: str) -> bool:

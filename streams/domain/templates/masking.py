@@ -1,7 +1,7 @@
 """Stage one: what varies from line to line is replaced by `<*>`, token by token, then by line."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from streams.domain.templates.lexicon import (
@@ -12,6 +12,8 @@ from streams.domain.templates.lexicon import (
     WEEKDAY,
     ZONE,
     is_exception_name,
+    is_status_word,
+    is_verb_form,
 )
 
 WILDCARD: Final = "<*>"
@@ -148,6 +150,8 @@ def _mask_whole(core: str) -> str | None:
         return _DATE
     if _TIME_TOKEN.fullmatch(core):
         return _TIME
+    if _is_address(core):
+        return WILDCARD
     return f"HTTP/{WILDCARD}" if _HTTP_VERSION.fullmatch(core) else None
 
 
@@ -175,7 +179,8 @@ def _mask_part(part: str, *, is_first: bool) -> str:
 def _is_address(part: str) -> bool:
     """Say whether a part is a clock time, an IPv6 or MAC address, host and port, or a mailbox."""
     if ":" in part and "0" in part and not _LONE_COLON.match(part):
-        return bool(_COLON_HEX.fullmatch(part) or _PLACE.fullmatch(part))
+        is_hex = part.count(":") > 1 and _COLON_HEX.fullmatch(part)
+        return bool(is_hex or _PLACE.fullmatch(part))
     return "@" in part and _MAILBOX.fullmatch(part) is not None
 
 
@@ -264,7 +269,18 @@ def mask_status(exact: str, previous: str) -> str:
 
 
 _UNIT: Final = f"(?i:{'|'.join(sorted(UNITS, key=len, reverse=True))})"
-_LINE_RULES: Final = (
+
+
+def _mask_name(match: re.Match[str]) -> str:
+    """Return "user <*>" for "user alice", but "user unknown" as it is."""
+    cue, name = match.groups()
+    if name.lower() in _NO_NAMES or is_status_word(name) or is_verb_form(name):
+        return match.group(0)
+    return f"{cue} {WILDCARD}"
+
+
+_NO_NAMES: Final = frozenset({"authentication", "id", "is", "name", "request", "session", "was"})
+_LINE_RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]] = (
     (re.compile(f"[{WEAK}{NUMBER}]"), WILDCARD),
     # Dates in words, and date plus time: one value.
     (
@@ -299,12 +315,12 @@ _LINE_RULES: Final = (
     # Who: "user alice from", "for root from <*>".
     (
         re.compile(
-            r"\b([Uu]ser(?:name)?) (?!unknown\b|authentication\b|request\b|name\b|<)[\w.@$\\-]*\w"
-            r"(?=\.?$|:? from\b| by\b| on\b| at\b| via\b| logged\b| \[| \(|,|;|$)"
+            r"\b([Uu]ser(?:name)?) ([\w.@$\\-]*\w)"
+            r"(?=\.?$|:? from\b| by\b| on\b| at\b| via\b| logged\b| \[| \(|,|;)"
         ),
-        rf"\1 {WILDCARD}",
+        _mask_name,
     ),
-    (re.compile(r"\bfor [\w.@$\\-]+(?= from (?:<\*>|[\w.-]+ port <\*>))"), f"for {WILDCARD}"),
+    (re.compile(r"\b(for) ([\w.@$\\-]+)(?= from (?:<\*>|[\w.-]+ port <\*>))"), _mask_name),
 )
 _QUOTED_VALUE: Final = re.compile(r"(?<![\w.-])([\w.-]+)=\"([^\"]*)\"")
 

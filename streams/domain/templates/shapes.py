@@ -89,6 +89,10 @@ class ShapeCache:
             return self._long_shape(body)
         return self._line_shape(body)
 
+    def entry_count(self) -> int:
+        """Return how many entries the caches hold: for a gauge, and to see that it is bounded."""
+        return len(self._tokens) + len(self._lines) + len(self._unified) + len(self._masked)
+
     def _long_shape(self, body: str) -> str:
         first, _, rest = body.lstrip("\r\n").partition("\n")
         shape = self._line_shape(first[:MAX_LINE_CHARS])
