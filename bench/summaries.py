@@ -1,6 +1,8 @@
 """Injection suite: what share of injected incidents ranks first, and how often it cries wolf.
 
-Real log streams are the background; everything is seeded. Run: python -m bench.summaries
+Real log streams are the background; everything is seeded. Run: python -m bench.summaries [-v]
+
+`-v` adds the share that ranks first (or is unusual) for each system and each cut of it.
 """
 
 import random
@@ -13,16 +15,19 @@ from typing import Final
 
 import msgspec
 
+from bench.summary_parameters import run_sticky
 from bench.summary_streams import LOGHUB, Stream, load_streams, template_infos
 from schemas.severity import ERROR, INFO
 from schemas.summaries import WindowSummary
 from streams.domain.summaries import (
+    DEFAULT_CONFIG,
     TemplateCount,
     WindowCounts,
     rank_findings,
     write_summary,
 )
 from streams.domain.summaries.counts import sum_by_template
+from streams.domain.summaries.events import headline_override
 
 BASELINE: Final = 20
 INJECTED: Final = 1_000_000
@@ -53,6 +58,10 @@ class Tally:
         self.third += rank is not None and rank < 3
         self.unusual += unusual
         self.by_stream.setdefault(stream, []).append(int(rank == 0))
+
+    def share(self, count: int) -> str:
+        """Return the share of the trials as text."""
+        return f"{count / self.trials:6.3f}"
 
 
 def summarize(
@@ -165,7 +174,7 @@ def _try(tally: Tally, stream: Stream, index: int, window: WindowCounts, templat
     summary = summarize(stream, index, window)
     ids = [int(finding.template_id) for finding in summary.findings]
     rank = ids.index(template_id) if template_id in ids else None
-    is_unusual = rank is not None and summary.findings[rank].score >= 2.0
+    is_unusual = rank is not None and summary.findings[rank].score >= DEFAULT_CONFIG.unusual_from
     tally.add(stream.name, rank, unusual=is_unusual)
 
 
@@ -187,26 +196,39 @@ def main() -> int:
         return 0
     started = process_time()
     streams = load_streams()
-    verbose = "-v" in sys.argv
+    show = print_streams if "-v" in sys.argv else skip_streams
     print(f"{'injected':30} {'trials':>7} {'first':>6} {'top 3':>6} {'unusual':>8}  target")
     for name, tally in run_injections(streams, rounds=1):
-        goal = INJECTIONS[name][1]
-        print(
-            f"{name:30} {tally.trials:7} {tally.first / tally.trials:6.3f}"
-            f" {tally.third / tally.trials:6.3f} {tally.unusual / tally.trials:8.3f}"
-            f"  {'' if goal is None else f'first >= {goal}'}"
-        )
-        if verbose:
-            print_streams(tally)
+        print_tally(name, tally)
+        show(tally)
     quiet = run_quiet(streams)
+    print(f"{'quiet windows':30} {quiet.trials:7} {'':13} {quiet.share(quiet.unusual)}  <= 0.05")
+    show(quiet)
+    sticky = run_sticky(200)
     print(
-        f"{'quiet windows':30} {quiet.trials:7} {'':6} {'':6} {quiet.unusual / quiet.trials:8.3f}"
-        "  unusual <= 0.05"
+        f"{'sticky parameter':30} {sticky.trials:7} precision {sticky.precision:.3f}"
+        f" recall {sticky.recall:.3f}  >= 0.95"
     )
-    if verbose:
-        print_streams(quiet)
+    print(f"{'headline_override, one line':30} {headline_us():.2f} us  <= 0.7")
     print(f"CPU {process_time() - started:.1f} s")
     return 0
+
+
+def headline_us() -> float:
+    """Return the microseconds of a plain record's headline, as the agent asks for it."""
+    body = "connection to 10.0.0.1:5432 lost after 31 ms, trying again"
+    runs = 200_000
+    started = process_time()
+    for _ in range(runs):
+        headline_override(INFO, "INFO", body)
+    return (process_time() - started) / runs * 1e6
+
+
+def print_tally(name: str, tally: Tally) -> None:
+    goal = INJECTIONS[name][1]
+    target = "" if goal is None else f"first >= {goal}"
+    shares = " ".join(map(tally.share, (tally.first, tally.third, tally.unusual)))
+    print(f"{name:30} {tally.trials:7} {shares}  {target}")
 
 
 def print_streams(tally: Tally) -> None:
@@ -214,6 +236,10 @@ def print_streams(tally: Tally) -> None:
     for system, rows in groupby(sorted(tally.by_stream.items()), key=lambda row: row[0].split()[0]):
         cells = [f"{name.split()[1]} {sum(v) / len(v):.2f} ({len(v)})" for name, v in rows]
         print(f"    {system:12} {'   '.join(cells)}")
+
+
+def skip_streams(_: Tally) -> None:
+    """Print nothing."""
 
 
 if __name__ == "__main__":

@@ -34,7 +34,8 @@ class SummaryConfig(msgspec.Struct, frozen=True, kw_only=True):
     shift_candidates: int = 5
     shift_min_lines: int = 10
     shift_rarity: float = 1.2
-    line_limit: int = 400
+    line_limit: int = 1000
+    baseline_line_limit: int = 500
     sticky_share: float = 0.9
     sticky_baseline_share: float = 0.5
     sticky_min_lines: int = 3

@@ -212,19 +212,20 @@ def _with_requests(finding: Finding, window: WindowCounts, past: Past, rank: int
     if finding.state is FindingState.OVER:
         return RankedFinding(finding=finding)
     config = past.config
+    is_detailed = rank < config.detailed_findings and finding.count > 0
     template_id = int(finding.template_id)
     began_ns = window.start_ns - (finding.windows - 1) * past.width_ns
     now = LineRequest(
         template_id=template_id,
         start_ns=window.start_ns,
         end_ns=window.end_ns,
-        limit=config.line_limit if rank < config.detailed_findings else config.exemplars,
+        limit=config.line_limit if is_detailed else config.exemplars,
     )
     before = LineRequest(
         template_id=template_id,
         start_ns=began_ns - config.baseline_windows * past.width_ns,
         end_ns=began_ns,
-        limit=now.limit if finding.count else config.exemplars,
+        limit=config.baseline_line_limit if is_detailed else config.exemplars,
     )
     is_known = finding.rate > 0.0 or finding.kind is FindingKind.SEVERITY_SHIFT
     return RankedFinding(

@@ -157,7 +157,7 @@ def test_only_findings_and_a_few_shift_candidates_ask_for_lines() -> None:
     wanted = {request.template_id for request in ranking.requests}
     assert 9 in wanted
     assert 2 not in wanted - {int(r.finding.template_id) for r in ranking.findings}
-    assert all(0 < request.limit <= 400 for request in ranking.requests)
+    assert all(0 < request.limit <= 1000 for request in ranking.requests)
 
 
 COUNTS = st.lists(
