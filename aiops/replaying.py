@@ -11,12 +11,10 @@ from schemas.db.pool import open_pool
 from schemas.errors import ConfigError
 from schemas.settings import Settings
 from schemas.topics import LOGS_SUBMITTED
-from streams.agents.logs import LogsHandler
 from streams.dead_letters import DeadLetterProducer
-from streams.domain.windows import NANOSECONDS
 from streams.replay import BlockPlan, BlockResult, Replayer, ReplayObserver, ReplayRange
 from streams.store.templates import delete_unseen_shapes
-from streams.worker import log_topics
+from streams.worker import log_topics, logs_handler
 
 _OFFSET: Final = re.compile(r"\d+")
 POOL_SIZE: Final = 2
@@ -86,7 +84,7 @@ async def replay_topic(
     )
     dead_letters = DeadLetterProducer(settings.kafka_bootstrap)
     try:
-        handler = LogsHandler(window_ns=settings.window_s * NANOSECONDS)
+        handler = logs_handler(settings)
         replayer = Replayer(settings.kafka_bootstrap, pool, handler, dead_letters)
         plans = await replayer.plan(request.topic, request.range, partition=request.partition)
         await replayer.run(plans, is_dry_run=request.is_dry_run, observer=counter)

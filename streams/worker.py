@@ -71,9 +71,15 @@ class Task(NamedTuple):
     handler: StreamHandler[Any]
 
 
+def logs_handler(settings: Settings) -> LogsHandler:
+    """Return what a logs agent does with a batch, by these settings."""
+    return LogsHandler(
+        window_ns=settings.window_s * NANOSECONDS, shape_room=settings.max_shapes_per_block
+    )
+
+
 def plan_tasks(settings: Settings, role: Role, slot: str) -> list[Task]:
     """Return what a worker of this role runs; `slot` names it among those of its role."""
-    window_ns = settings.window_s * NANOSECONDS
     host = socket.gethostname()
     if role == LOGS:
         plan = AppPlan(
@@ -82,7 +88,7 @@ def plan_tasks(settings: Settings, role: Role, slot: str) -> list[Task]:
             policy=bulk_policy(settings),
             instance_id=f"{host}-logs-{slot}",
         )
-        return [Task(plan, LogsHandler(window_ns=window_ns))]
+        return [Task(plan, logs_handler(settings))]
     if role == INTERACTIVE_ROLE:
         plan = AppPlan(
             name="submitted",
@@ -90,7 +96,7 @@ def plan_tasks(settings: Settings, role: Role, slot: str) -> list[Task]:
             policy=INTERACTIVE,
             instance_id=f"{host}-submitted-{slot}",
         )
-        return [Task(plan, LogsHandler(window_ns=window_ns))]
+        return [Task(plan, logs_handler(settings))]
     return []
 
 

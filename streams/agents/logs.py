@@ -8,6 +8,7 @@ from schemas.records import Rejection, SourceRecord
 from schemas.telemetry import EVENTS_WRITTEN
 from streams.domain.log_blocks import NS_PER_MS
 from streams.domain.log_lines import LinePreparer, PreparedRecord
+from streams.domain.shape_budget import DEFAULT_SHAPE_ROOM
 from streams.offsets import OffsetSpan
 from streams.store.logs import append_records, replace_block
 
@@ -17,8 +18,9 @@ NAME: Final = "logs"
 class LogsHandler:
     """Prepares log records and writes them."""
 
-    def __init__(self, *, window_ns: int) -> None:
+    def __init__(self, *, window_ns: int, shape_room: int = DEFAULT_SHAPE_ROOM) -> None:
         self._window_ns = window_ns
+        self._shape_room = shape_room
         self._preparer = LinePreparer()
 
     def prepare(self, record: SourceRecord) -> PreparedRecord:
@@ -37,14 +39,26 @@ class LogsHandler:
         self, connection: Connection, span: OffsetSpan, records: Sequence[PreparedRecord]
     ) -> None:
         """Write the lines and counts of records never stored before."""
-        await append_records(connection, span, records, window_ns=self._window_ns)
+        await append_records(
+            connection,
+            span,
+            records,
+            window_ns=self._window_ns,
+            shape_room=self._shape_room,
+        )
         EVENTS_WRITTEN.labels(span.topic).inc(sum(len(record.lines) for record in records))
 
     async def replace(
         self, connection: Connection, span: OffsetSpan, records: Sequence[PreparedRecord]
     ) -> bool:
         """Write a block in place of what is stored for it; tell whether anything differs."""
-        return await replace_block(connection, span, records, window_ns=self._window_ns)
+        return await replace_block(
+            connection,
+            span,
+            records,
+            window_ns=self._window_ns,
+            shape_room=self._shape_room,
+        )
 
 
 def _newest_of(record: PreparedRecord) -> int:

@@ -11,9 +11,11 @@ from schemas.db.pool import Connection
 from schemas.ids import BLOCK_RECORDS
 from streams.domain.log_blocks import BlockTally, MinuteKey, MinuteTally, tally_blocks
 from streams.domain.log_lines import PreparedRecord
+from streams.domain.shape_budget import DEFAULT_SHAPE_ROOM
 from streams.domain.windows import MINUTE_NS, window_start
 from streams.offsets import OffsetSpan
 from streams.store.log_chunks import append_lines, replace_lines
+from streams.store.log_shapes import fit_appended, fit_block
 
 
 async def append_records(
@@ -22,12 +24,14 @@ async def append_records(
     records: Sequence[PreparedRecord],
     *,
     window_ns: int,
+    shape_room: int = DEFAULT_SHAPE_ROOM,
 ) -> None:
     """Add the effects of records that were not stored before; `span` is what they cover.
 
     Repeating would count twice: the caller holds the partition's offset row and advances it in the
     same transaction.
     """
+    records = await fit_appended(connection, span, records, room=shape_room)
     lines = [line.stored for record in records for line in record.lines]
     await append_lines(connection, span, lines)
     tallies = tally_blocks(records, window_ns)
@@ -44,6 +48,7 @@ async def replace_block(
     records: Sequence[PreparedRecord],
     *,
     window_ns: int,
+    shape_room: int = DEFAULT_SHAPE_ROOM,
 ) -> bool:
     """Write the effects of all records of one block in place of what is stored for it.
 
@@ -51,6 +56,7 @@ async def replace_block(
     whether anything differs; if so, the windows that the block has lines in become dirty.
     """
     block = span.first // BLOCK_RECORDS
+    records = fit_block(records, room=shape_room)
     before = await _block_checksum(connection, span, block)
     windows = await _block_windows(connection, span, block, window_ns)
     for statement in (DELETE_BLOCK, DELETE_COUNTS, DELETE_SIGHTINGS):
