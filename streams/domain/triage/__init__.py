@@ -1,0 +1,1 @@
+"""Tickets into triages: an online learner, its confidence and its reasons."""

@@ -1,0 +1,159 @@
+"""One field of one project: prior knowledge, what was learned, how sure that is."""
+
+from typing import Final, NamedTuple
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from streams.domain.triage.arithmetic import Floats, softmax
+from streams.domain.triage.calibration import Calibrator
+from streams.domain.triage.config import FieldConfig
+from streams.domain.triage.features import Reading
+from streams.domain.triage.learner import FieldLearner, LearnerState
+from streams.domain.triage.lexicon import Lexicon
+from streams.domain.triage.memory import Memory
+from streams.domain.triage.vocabulary import Rows, Values, Vocabulary
+
+# After this many answers, prior knowledge counts half.
+_PRIOR_ANSWERS: Final = 30.0
+_PRIOR_UNTIL: Final = 2_000
+_EAGER_ANSWERS: Final = 1_000
+_EAGER_REPLAYS: Final = 8
+_STEADY_REPLAYS: Final = 1
+_MAX_STEPS: Final = 40
+_HELD_MARGIN: Final = 0.05
+_MULTIPLIER: Final = 6364136223846793005
+_INCREMENT: Final = 1442695040888963407
+_WORD: Final = (1 << 64) - 1
+
+
+class Scored(NamedTuple):
+    """The margins of the labels that may be given, in label order, and where they came from."""
+
+    labels: tuple[str, ...]
+    margins: Floats
+    columns: npt.NDArray[np.int64]
+    prior_share: float
+
+
+class FieldState(msgspec.Struct, frozen=True, kw_only=True):
+    """What a snapshot holds of a field."""
+
+    learner: LearnerState
+    calibrator: Calibrator
+    replay_state: int
+
+
+class FieldModel:
+    """Learner, calibration and prior knowledge of one field."""
+
+    def __init__(self, lexicon: Lexicon, config: FieldConfig) -> None:
+        self.lexicon = lexicon
+        self.learner = FieldLearner()
+        self.calibrator = Calibrator(wanted_precision=config.wanted_precision)
+        self.replay_state = 1
+        for label in lexicon.labels:
+            self.learner.add_label(label)
+
+    def score(self, reading: Reading, rows: Rows, values: Values) -> Scored:
+        """Return the margins for a ticket."""
+        learner = self.learner
+        margins = learner.margins(rows, values)
+        share = self.prior_share()
+        if share:
+            evidence = self.lexicon.weigh(reading).scores
+            margins[: len(self.lexicon.labels)] += share * evidence[: len(self.lexicon.labels)]
+        columns = self.eligible_columns()
+        labels = tuple(learner.labels[column] for column in columns.tolist())
+        return Scored(labels, margins[columns], columns, share)
+
+    def prior_share(self) -> float:
+        """Return how much prior knowledge counts: 1 without answers, 0 after many."""
+        count = self.learner.answer_count
+        if not self.lexicon.labels or count >= _PRIOR_UNTIL:
+            return 0.0
+        return _PRIOR_ANSWERS / (_PRIOR_ANSWERS + count)
+
+    def eligible_columns(self) -> npt.NDArray[np.int64]:
+        """Return the columns of the labels that may be given.
+
+        Built-in labels are a guess: the first answer from outside shows that the guess was wrong,
+        and from then on only those that were answered remain.
+        """
+        learner, lexicon = self.learner, self.lexicon
+        is_guess_wrong = lexicon.is_builtin and len(learner.labels) > len(lexicon.labels)
+        return np.array(
+            [
+                column
+                for column, label in enumerate(learner.labels)
+                if label not in lexicon.retired
+                and (learner.answers[column] > 0 or not is_guess_wrong)
+            ],
+            np.int64,
+        )
+
+    def record_outcome(self, scored: Scored, label: str) -> None:
+        """Remember whether the answer that was due for a ticket would have been right."""
+        if len(scored.labels) == 0:
+            return
+        best = int(np.argmax(scored.margins))
+        score = float(softmax(scored.margins)[best])
+        self.calibrator.record(score, is_right=scored.labels[best] == label)
+
+    def learn(
+        self, reading: Reading, rows: Rows, values: Values, label: str, *, history: "History"
+    ) -> None:
+        """Take an answer in: go over old ground first, then step until the answer holds."""
+        column = self.learner.add_label(label)
+        self.learner.answers[column] += 1
+        self._replay(history)
+        self.learner.step(rows, values, column)
+        for _ in range(_MAX_STEPS):
+            if self._holds(self.score(reading, rows, values), label):
+                return
+            self.learner.step(rows, values, column)
+
+    def state(self) -> FieldState:
+        """Return what is needed to go on from here."""
+        return FieldState(
+            learner=self.learner.state(),
+            calibrator=self.calibrator,
+            replay_state=self.replay_state,
+        )
+
+    def restore(self, state: FieldState) -> None:
+        """Go on from `state`."""
+        self.learner = FieldLearner.from_state(state.learner)
+        for label in self.lexicon.labels:
+            self.learner.add_label(label)
+        self.calibrator = state.calibrator
+        self.replay_state = state.replay_state
+
+    def _holds(self, scored: Scored, label: str) -> bool:
+        if label not in scored.labels:
+            return True
+        own = scored.labels.index(label)
+        others = np.delete(scored.margins, own)
+        return bool(scored.margins[own] > others.max(initial=-np.inf) + _HELD_MARGIN)
+
+    def _replay(self, history: "History") -> None:
+        memory, vocabulary, field = history
+        is_eager = self.learner.answer_count <= _EAGER_ANSWERS
+        for _ in range(_EAGER_REPLAYS if is_eager else _STEADY_REPLAYS):
+            if not len(memory):
+                return
+            self.replay_state = (self.replay_state * _MULTIPLIER + _INCREMENT) & _WORD
+            example = memory.at((self.replay_state >> 33) % len(memory))
+            label = example.labels.get(field)
+            if label is not None:
+                values = vocabulary.weigh(example.shape, example.rows)
+                self.learner.step(example.rows, values, self.learner.add_label(label))
+
+
+class History(NamedTuple):
+    """What a field goes over again: the project's memory, its vocabulary, the field's name."""
+
+    memory: Memory
+    vocabulary: Vocabulary
+    field: str

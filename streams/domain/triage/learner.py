@@ -1,0 +1,124 @@
+"""One field of one project: a weight for each feature and label, moved a little by each answer."""
+
+from typing import Final
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from streams.domain.triage.arithmetic import Floats, logistic
+from streams.domain.triage.vocabulary import Rows, Values, grow_rows
+
+_RATE: Final = np.float32(1.0)
+_BIAS_RATE: Final = 0.02
+# Steps shrink with the square root of what a feature has been moved; this is where it starts.
+_FIRST_MOVE: Final = np.float32(0.05)
+_FIRST_CAPACITY: Final = 1 << 10
+_LABEL_STEP: Final = 8
+
+
+class LearnerState(msgspec.Struct, frozen=True, kw_only=True):
+    """What a snapshot holds of a field."""
+
+    labels: tuple[str, ...]
+    answers: tuple[int, ...]
+    weights: bytes
+    moves: bytes
+    bias: bytes
+    bias_moves: bytes
+
+
+class FieldLearner:
+    """Logistic regression, one label against the rest, by AdaGrad over the features of a ticket."""
+
+    def __init__(self) -> None:
+        self.labels: list[str] = []
+        self.answers: list[int] = []
+        self.weights: Values = np.zeros((_FIRST_CAPACITY, _LABEL_STEP), np.float32)
+        self.moves: Values = np.zeros(_FIRST_CAPACITY, np.float32)
+        self.bias: Floats = np.zeros(0)
+        self.bias_moves: Floats = np.zeros(0)
+
+    @property
+    def answer_count(self) -> int:
+        """Return how many answers it has been taught."""
+        return sum(self.answers)
+
+    def add_label(self, label: str) -> int:
+        """Return the column of a label, a new one if need be."""
+        if label in self.labels:
+            return self.labels.index(label)
+        self.labels.append(label)
+        self.answers.append(0)
+        self.bias = np.append(self.bias, 0.0)
+        self.bias_moves = np.append(self.bias_moves, float(_FIRST_MOVE))
+        if len(self.labels) > self.weights.shape[1]:
+            wider = np.zeros((len(self.weights), 2 * self.weights.shape[1]), np.float32)
+            wider[:, : self.weights.shape[1]] = self.weights
+            self.weights = wider
+        return len(self.labels) - 1
+
+    def margins(self, rows: Rows, values: Values) -> Floats:
+        """Return the margin of each label; rows are added one after the other, in order."""
+        total: Values = np.add.reduce(self._terms(rows, values), axis=0)
+        return self.bias + total.astype(np.float64)
+
+    def contributions(self, rows: Rows, values: Values, column: int, rival: int) -> Values:
+        """Return what each feature does for one label against another."""
+        known = self._within(rows)
+        difference: Values = self.weights[known, column] - self.weights[known, rival]
+        return difference * values
+
+    def step(self, rows: Rows, values: Values, column: int) -> None:
+        """Move the weights towards `column` for a ticket with these features, all admitted."""
+        self.weights = grow_rows(self.weights, int(rows.max(initial=0)) + 1)
+        self.moves = grow_rows(self.moves, len(self.weights))
+        errors = logistic(self.margins(rows, values))
+        errors[column] -= 1.0
+        squares = errors * errors
+        self.bias_moves += squares
+        self.bias -= _BIAS_RATE * errors / np.sqrt(self.bias_moves)
+        moved = self.moves[rows] + values * values * np.float32(squares.max())
+        self.moves[rows] = moved
+        sizes = _RATE * values / np.sqrt(moved + _FIRST_MOVE)
+        changes = sizes[:, None] * errors.astype(np.float32)
+        self.weights[rows, : len(self.labels)] -= changes
+
+    def state(self) -> LearnerState:
+        """Return what is needed to go on from here."""
+        used = int(np.flatnonzero(self.moves).max(initial=-1)) + 1
+        return LearnerState(
+            labels=tuple(self.labels),
+            answers=tuple(self.answers),
+            weights=self.weights[:used, : len(self.labels)].astype("<f4").tobytes(),
+            moves=self.moves[:used].astype("<f4").tobytes(),
+            bias=self.bias.astype("<f8").tobytes(),
+            bias_moves=self.bias_moves.astype("<f8").tobytes(),
+        )
+
+    @classmethod
+    def from_state(cls, state: LearnerState) -> "FieldLearner":
+        """Return the learner that `state` was taken from."""
+        learner = cls()
+        for label in state.labels:
+            learner.add_label(label)
+        learner.answers = list(state.answers)
+        moves = np.frombuffer(state.moves, "<f4")
+        learner.moves = grow_rows(learner.moves, len(moves))
+        learner.moves[: len(moves)] = moves
+        learner.weights = grow_rows(learner.weights, len(moves))
+        weights = np.frombuffer(state.weights, "<f4").reshape(len(moves), len(state.labels))
+        learner.weights[: len(moves), : len(state.labels)] = weights
+        learner.bias = np.frombuffer(state.bias, "<f8").copy()
+        learner.bias_moves = np.frombuffer(state.bias_moves, "<f8").copy()
+        return learner
+
+    def _terms(self, rows: Rows, values: Values) -> npt.NDArray[np.float32]:
+        known: Values = self.weights[self._within(rows), : len(self.labels)]
+        return known * values[:, None]
+
+    def _within(self, rows: Rows) -> Rows:
+        """Return `rows`, those this field has never met replaced by the empty row 0."""
+        if len(rows) == 0 or int(rows.max()) < len(self.weights):
+            return rows
+        return np.where(rows < len(self.weights), rows, 0)

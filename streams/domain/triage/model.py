@@ -1,0 +1,205 @@
+"""The triage model: predict a ticket's fields, learn from people's answers."""
+
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from schemas.events import FeedbackEvent, TicketEvent
+from streams.domain.triage.arithmetic import softmax
+from streams.domain.triage.config import TriageConfig
+from streams.domain.triage.features import Reading, read_ticket, trace_occurrences
+from streams.domain.triage.field_model import FieldModel, FieldState, History
+from streams.domain.triage.lexicon import Lexicon
+from streams.domain.triage.memory import Example, ExampleState, Memory, key_of
+from streams.domain.triage.reasons import TracedTicket, explain
+from streams.domain.triage.triages import FieldTriage, Triage
+from streams.domain.triage.vocabulary import Vocabulary, VocabularyState
+
+FORMAT_VERSION: Final = 1
+_MAX_TOP: Final = 10
+_DIGEST_BYTES: Final = 32
+_ENCODER: Final = msgspec.msgpack.Encoder(order="deterministic")
+
+
+class SnapshotError(ValueError):
+    """The bytes are no snapshot of this format, or were damaged."""
+
+
+class ProjectState(msgspec.Struct, frozen=True, kw_only=True):
+    """What a snapshot holds of a project."""
+
+    vocabulary: VocabularyState
+    memory: list[ExampleState]
+    fields: dict[str, FieldState]
+
+
+class ModelState(msgspec.Struct, frozen=True, kw_only=True):
+    """What a snapshot holds."""
+
+    version: int
+    feedback_count: int
+    projects: dict[str, ProjectState]
+
+
+class ProjectModel:
+    """What one project has taught."""
+
+    def __init__(self) -> None:
+        self.vocabulary = Vocabulary()
+        self.memory = Memory()
+        self.fields: dict[str, FieldModel] = {}
+
+
+class TriageModel:
+    """A fold over feedback events: equal feedback in equal order gives an equal state.
+
+    `predict` changes nothing. The state does not depend on predictions, time or chance.
+    """
+
+    def __init__(self, config: TriageConfig | None = None) -> None:
+        self.config = config or TriageConfig()
+        self.feedback_count = 0
+        self._projects: dict[str, ProjectModel] = {}
+        self._untaught = ProjectModel()
+        self._lexicons: dict[tuple[str, str], Lexicon] = {}
+
+    def predict(self, ticket: TicketEvent, fields: Sequence[str] | None = None) -> Triage:
+        """Return the triage of a ticket: the given fields, or those of its project."""
+        project = self._projects.get(ticket.project, self._untaught)
+        reading = read_ticket(ticket)
+        rows = project.vocabulary.rows(reading.slots)
+        values = project.vocabulary.weigh(reading.shape, rows)
+        traced = TracedTicket(reading, trace_occurrences(reading), rows, values)
+        names = self.fields_of(ticket.project) if fields is None else fields
+        return Triage(
+            fields={name: self._answer(ticket.project, name, traced) for name in names},
+            feedback_count=self.feedback_count,
+        )
+
+    def learn(self, feedback: FeedbackEvent) -> None:
+        """Take in what a person said; the next prediction already follows it."""
+        self.feedback_count += 1
+        labels = {field: label for field, label in sorted(feedback.labels.items()) if label}
+        if not labels:
+            return
+        name = feedback.ticket.project
+        project = self._projects.setdefault(name, ProjectModel())
+        reading = read_ticket(feedback.ticket)
+        self._record_outcomes(name, project, reading, labels)
+        rows = project.vocabulary.admit(reading.slots)
+        values = project.vocabulary.weigh(reading.shape, rows)
+        for field, label in labels.items():
+            history = History(project.memory, project.vocabulary, field)
+            self._field(name, field).learn(reading, rows, values, label, history=history)
+        project.memory.add(
+            Example(key=key_of(reading), rows=rows, shape=reading.shape, labels=labels)
+        )
+
+    def fields_of(self, project: str) -> tuple[str, ...]:
+        """Return the configured fields of a project, then those that people added."""
+        configured = self.config.fields_of(project)
+        known = self._projects.get(project)
+        added = sorted(set(known.fields) - set(configured)) if known is not None else []
+        return (*configured, *added)
+
+    def snapshot(self) -> bytes:
+        """Return the state as bytes that begin with their hash."""
+        payload = self._payload()
+        return sha256(payload).digest() + payload
+
+    def state_hash(self) -> str:
+        """Return the hash of the state, in hexadecimal digits."""
+        return sha256(self._payload()).hexdigest()
+
+    @classmethod
+    def restore(cls, snapshot: bytes, config: TriageConfig | None = None) -> "TriageModel":
+        """Return the model that a snapshot was taken from.
+
+        Raises:
+            SnapshotError: the bytes are damaged or of another format.
+        """
+        digest, payload = snapshot[:_DIGEST_BYTES], snapshot[_DIGEST_BYTES:]
+        if sha256(payload).digest() != digest:
+            raise SnapshotError("the snapshot does not match its hash")
+        try:
+            state = msgspec.msgpack.decode(payload, type=ModelState)
+        except msgspec.MsgspecError as exc:
+            raise SnapshotError(str(exc)) from exc
+        if state.version != FORMAT_VERSION:
+            raise SnapshotError(f"format {state.version}, this program reads {FORMAT_VERSION}")
+        model = cls(config)
+        model._load(state)
+        return model
+
+    def _answer(self, project: str, name: str, traced: TracedTicket) -> FieldTriage:
+        model = self._field_or_new(project, name)
+        scored = model.score(traced.reading, traced.rows, traced.values)
+        if not scored.labels:
+            return FieldTriage(value=None, confidence=0.0, top=(), reasons=(), needs_human=True)
+        shares = softmax(scored.margins)
+        order = np.argsort(-shares, kind="stable")[:_MAX_TOP]
+        score = float(shares[order[0]])
+        confidence = model.calibrator.confidence(score)
+        rest = (1.0 - confidence) / (1.0 - score) if score < 1.0 else 0.0
+        others = [min(confidence, float(share) * rest) for share in shares[order[1:]]]
+        names = [scored.labels[position] for position in order.tolist()]
+        return FieldTriage(
+            value=names[0],
+            confidence=confidence,
+            top=tuple(zip(names, [confidence, *others], strict=True)),
+            reasons=explain(model, scored, traced),
+            needs_human=not model.calibrator.is_sufficient(score),
+            owner=self.config.owner_of(project, name, names[0]),
+        )
+
+    def _record_outcomes(
+        self, name: str, project: ProjectModel, reading: Reading, labels: dict[str, str]
+    ) -> None:
+        rows = project.vocabulary.rows(reading.slots)
+        values = project.vocabulary.weigh(reading.shape, rows)
+        for field, label in labels.items():
+            model = self._field(name, field)
+            model.record_outcome(model.score(reading, rows, values), label)
+
+    def _field(self, project: str, field: str) -> FieldModel:
+        fields = self._projects[project].fields
+        if field not in fields:
+            fields[field] = self._new_field(project, field)
+        return fields[field]
+
+    def _field_or_new(self, project: str, field: str) -> FieldModel:
+        known = self._projects.get(project, self._untaught).fields.get(field)
+        return known if known is not None else self._new_field(project, field)
+
+    def _new_field(self, project: str, field: str) -> FieldModel:
+        config = self.config.field_of(project, field)
+        key = (project, field)
+        if key not in self._lexicons:
+            self._lexicons[key] = Lexicon(field, config)
+        return FieldModel(self._lexicons[key], config)
+
+    def _payload(self) -> bytes:
+        projects = {
+            name: ProjectState(
+                vocabulary=project.vocabulary.state(),
+                memory=project.memory.state(),
+                fields={field: model.state() for field, model in sorted(project.fields.items())},
+            )
+            for name, project in sorted(self._projects.items())
+        }
+        state = ModelState(
+            version=FORMAT_VERSION, feedback_count=self.feedback_count, projects=projects
+        )
+        return _ENCODER.encode(state)
+
+    def _load(self, state: ModelState) -> None:
+        self.feedback_count = state.feedback_count
+        for name, stored in state.projects.items():
+            project = self._projects.setdefault(name, ProjectModel())
+            project.vocabulary = Vocabulary.from_state(stored.vocabulary)
+            project.memory = Memory.from_state(stored.memory)
+            for field, field_state in stored.fields.items():
+                self._field(name, field).restore(field_state)

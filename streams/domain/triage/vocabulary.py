@@ -1,0 +1,101 @@
+"""The features a project has been taught, and how rare each is."""
+
+from typing import Final, TypeVar
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from streams.domain.triage.arithmetic import log
+from streams.domain.triage.features import COUNT_WEIGHTS, SLOT_BITS, Shape, Slots
+
+Rows = npt.NDArray[np.int32]
+Values = npt.NDArray[np.float32]
+_Scalar = TypeVar("_Scalar", bound=np.generic)
+
+# Beyond this many tickets all frequencies are halved: rarity is a matter of the recent past.
+MAX_TICKETS: Final = 1 << 15
+_LOGS: Final = np.append(0.0, log(np.arange(1, MAX_TICKETS + 3, dtype=np.float64))).astype(
+    np.float32
+)
+_FIRST_CAPACITY: Final = 1 << 10
+
+
+class VocabularyState(msgspec.Struct, frozen=True, kw_only=True):
+    """What a snapshot holds of a vocabulary: slots and frequencies in order of their rows."""
+
+    slots: bytes
+    frequencies: bytes
+    ticket_count: int
+
+
+class Vocabulary:
+    """Slots -> dense rows, at most 2^18 of them; row 0 stands for everything unknown."""
+
+    def __init__(self) -> None:
+        self.row_of_slot: Rows = np.zeros(1 << SLOT_BITS, np.int32)
+        self.frequencies: Rows = np.zeros(_FIRST_CAPACITY, np.int32)
+        self.row_count = 1
+        self.ticket_count = 0
+
+    def rows(self, slots: Slots) -> Rows:
+        """Return the rows of `slots`, 0 for an unknown one."""
+        return self.row_of_slot[slots]
+
+    def admit(self, slots: Slots) -> Rows:
+        """Count a ticket with these slots, giving rows to new ones, and return the rows."""
+        unknown = np.unique(slots[self.row_of_slot[slots] == 0])
+        first, self.row_count = self.row_count, self.row_count + len(unknown)
+        self.row_of_slot[unknown] = np.arange(first, self.row_count, dtype=np.int32)
+        self.frequencies = grow_rows(self.frequencies, self.row_count)
+        rows = self.rows(slots)
+        if self.ticket_count >= MAX_TICKETS:
+            self.frequencies >>= 1
+            self.ticket_count >>= 1
+        self.frequencies[rows] += 1
+        self.ticket_count += 1
+        return rows
+
+    def weigh(self, shape: Shape, rows: Rows) -> Values:
+        """Return the value of each feature: its count, damped, by its rarity; groups as long."""
+        rarity = _LOGS[self.ticket_count + 1] + np.float32(1) - _LOGS[self.frequencies[rows] + 1]
+        values: Values = COUNT_WEIGHTS[shape.counts] * rarity
+        squares = values * values
+        for group, weight in enumerate(shape.weights):
+            part = slice(shape.bounds[group], shape.bounds[group + 1])
+            length = np.sqrt(np.add.reduce(squares[part], dtype=np.float64))
+            values[part] *= np.float32(weight / length)
+        return values
+
+    def state(self) -> VocabularyState:
+        """Return what is needed to go on from here."""
+        slot_of_row = np.zeros(self.row_count, np.int32)
+        known = np.flatnonzero(self.row_of_slot)
+        slot_of_row[self.row_of_slot[known]] = known
+        return VocabularyState(
+            slots=slot_of_row.astype("<i4").tobytes(),
+            frequencies=self.frequencies[: self.row_count].astype("<i4").tobytes(),
+            ticket_count=self.ticket_count,
+        )
+
+    @classmethod
+    def from_state(cls, state: VocabularyState) -> "Vocabulary":
+        """Return the vocabulary that `state` was taken from."""
+        vocabulary = cls()
+        slot_of_row = np.frombuffer(state.slots, "<i4")
+        vocabulary.row_count = len(slot_of_row)
+        vocabulary.row_of_slot[slot_of_row[1:]] = np.arange(1, len(slot_of_row), dtype=np.int32)
+        frequencies = np.frombuffer(state.frequencies, "<i4").astype(np.int32)
+        vocabulary.frequencies = grow_rows(frequencies, vocabulary.row_count)
+        vocabulary.ticket_count = state.ticket_count
+        return vocabulary
+
+
+def grow_rows(array: npt.NDArray[_Scalar], row_count: int) -> npt.NDArray[_Scalar]:
+    """Return `array` with room for `row_count` rows, the new ones zero; it at least doubles."""
+    if row_count <= len(array):
+        return array
+    capacity = max(row_count, 2 * len(array))
+    grown = np.zeros((capacity, *array.shape[1:]), array.dtype)
+    grown[: len(array)] = array
+    return grown
