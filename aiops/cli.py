@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "replay": Lazy("aiops.commands.replay:command", "Read history again, block by block."),
     "up": Lazy("aiops.commands.up:command", "Run everything on this machine."),
     "demo": Lazy("aiops.commands.demo:command", "The sample stream through everything, checked."),
+    "status": Lazy("aiops.commands.status:command", "Lag, watermark, dead letters, windows."),
     "send": Lazy("aiops.commands.send:group", "Send logs, tickets or commits onto the topics."),
     "topics": Lazy("aiops.commands.topics:group", "Create and list topics, show the lag."),
     "migrate": Lazy("aiops.commands.migrate:command", "Bring the database up to date."),
