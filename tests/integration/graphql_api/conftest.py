@@ -3,19 +3,25 @@
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import asyncpg
+import msgspec
 import pytest
 from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
 from aiohttp.web import Application, Request
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from graphql_api.app import create_app
 from graphql_api.auth import administration
 from graphql_api.auth.administration import Actor
 from graphql_api.auth.passwords import Passwords
 from graphql_api.auth.principal import Origin, Principal, Role
+from graphql_api.auth.tokens import PrivateKey
 from schemas.db.pool import Connection
 from schemas.settings import Settings
 
@@ -105,6 +111,35 @@ async def api(api_settings: Settings) -> AsyncIterator[Api]:
         for role in ("viewer", "operator", "admin"):
             served.tokens[role] = (await served.login(role))["accessToken"]
         yield served
+
+
+@pytest.fixture
+def signing_keys(tmp_path: Path) -> tuple[str, str]:
+    """Paths of two new PEM files: an Ed25519 and a P-256 key."""
+    paths = []
+    private_keys: tuple[PrivateKey, ...] = (
+        Ed25519PrivateKey.generate(),
+        generate_private_key(SECP256R1()),
+    )
+    for number, private in enumerate(private_keys):
+        path = tmp_path / f"{number}.pem"
+        path.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        paths.append(str(path))
+    return paths[0], paths[1]
+
+
+@pytest.fixture
+async def signed_apis(
+    api_settings: Settings, signing_keys: tuple[str, str]
+) -> AsyncIterator[tuple[Api, Api]]:
+    """Two processes' worth of the application, which share a signing key and a database."""
+    settings = msgspec.structs.replace(api_settings, api_signing_key=signing_keys[0])
+    await create_users(settings.postgres_dsn)
+    async with (
+        TestClient(TestServer(create_app(settings))) as one,
+        TestClient(TestServer(create_app(settings))) as other,
+    ):
+        yield Api(one, settings, {}), Api(other, settings, {})
 
 
 @pytest.fixture
