@@ -28,6 +28,17 @@ def escape_line(text: str) -> str:
     Line breaks become blanks; control characters, lone surrogates and what reorders text become
     U+FFFD; `@everyone` and its kind become code, which no chat or forge turns into a summons.
     """
+    escaped = escape_words(text)
+    lead = _LINE_START.match(escaped)
+    if lead is None:
+        return escaped
+    # `1.` is escaped before its point, a digit cannot be.
+    place = lead.end() if lead[0].isdigit() else 0
+    return f"{escaped[:place]}\\{escaped[place:]}"
+
+
+def escape_words(text: str) -> str:
+    """Return what `escape_line` does for text that stands behind other text of its line."""
     line = clean_line(text)
     parts: list[str] = []
     start = 0
@@ -36,13 +47,7 @@ def escape_line(text: str) -> str:
         parts.append(line[opening:closing])
         start = closing
     parts.append(_escape_prose(line[start:]))
-    escaped = "".join(parts)
-    lead = _LINE_START.match(escaped)
-    if lead is None:
-        return escaped
-    # `1.` is escaped before its point, a digit cannot be.
-    place = lead.end() if lead[0].isdigit() else 0
-    return f"{escaped[:place]}\\{escaped[place:]}"
+    return "".join(parts)
 
 
 def clean_line(text: str) -> str:
@@ -54,8 +59,8 @@ def clean_line(text: str) -> str:
 def link(label: str, url: str) -> str:
     """Return a link with an escaped label; only http and https are linked."""
     if not url.startswith(("https://", "http://")):
-        return escape_line(label)
-    return f"[{escape_line(label)}]({quote(url, safe=':/?#@!$&*+,;=%~._-')})"
+        return escape_words(label)
+    return f"[{escape_words(label)}]({quote(url, safe=':/?#@!$&*+,;=%~._-')})"
 
 
 def _escape_prose(text: str) -> str:

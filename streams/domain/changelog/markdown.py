@@ -22,7 +22,7 @@ def render_markdown(document: ReleaseDocument, config: ChangelogConfig) -> str:
     if newcomers:
         names = [f"* {escape_line(display_name(name))}" for name in newcomers]
         lines += ["### New Contributors", "", *names, ""]
-    return "\n".join(lines)
+    return "\n".join(lines).rstrip("\n") + "\n"
 
 
 def _blocks(document: ReleaseDocument, config: ChangelogConfig) -> list[tuple[str, list[str]]]:

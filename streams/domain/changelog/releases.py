@@ -109,9 +109,16 @@ def build_release(history: History, release: int) -> ReleaseDocument:
         content_hash="",
         markdown="",
     )
-    return seal(
-        msgspec.structs.replace(document, markdown=render_markdown(document, history.config))
-    )
+    return seal(msgspec.structs.replace(document, markdown=_rendered(document, history.config)))
+
+
+def _rendered(document: ReleaseDocument, config: ChangelogConfig) -> str:
+    if config.template is None:
+        return render_markdown(document, config)
+    # Imported here: most changelogs need no template engine, and it is slow to load.
+    from streams.domain.changelog.templates import render_template
+
+    return render_template(config.template, document)
 
 
 def input_hash(history: History, release: int) -> str:
