@@ -11,7 +11,6 @@ from streams.domain.templates.lexicon import (
     UNITS,
     is_exception_name,
     is_status_word,
-    is_verb_form,
 )
 
 Words: TypeAlias = tuple[str, ...]
@@ -62,7 +61,6 @@ def _is_guarded(value: str) -> bool:
     return (
         _STATUS_CLASS.fullmatch(value) is not None
         or is_status_word(value)
-        or is_verb_form(value)
         or is_exception_name(value)
     )
 

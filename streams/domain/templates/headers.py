@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from streams.domain.templates.lexicon import MONTH, WEEKDAY, is_status_word, is_verb_form
+from streams.domain.templates.lexicon import MONTH, WEEKDAY, is_status_word
 
 _MAX_HEADER_CHARS: Final = 400
 # Tokens of the header that may stand before its first time stamp.
@@ -73,10 +73,6 @@ def split_header(line: str) -> tuple[str, str]:
     end = _Scanner(line[: start + _MAX_HEADER_CHARS], start).scan()
     body = line[end:]
     return (line[:end].rstrip(), body) if body.strip() else ("", line)
-
-
-def _is_event(word: str) -> bool:
-    return is_status_word(word) or is_verb_form(word)
 
 
 def _first_time(line: str) -> int | None:
@@ -182,7 +178,7 @@ class _Scanner:
 
     def _name_and_dash(self) -> bool:
         found = _NAME_AND_DASH.match(self.line, self.position)
-        if found is None or _is_event(found.group(1)):
+        if found is None or is_status_word(found.group(1)):
             return False
         self.position = found.end()
         self.has_logger = True

@@ -66,20 +66,20 @@ MONTH: Final = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*"
 WEEKDAY: Final = "(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*"
 ZONE: Final = "(?:[A-Z]{2,4}T|UTC|GMT|Z)"
 
+_JOINT: Final = re.compile("[_-]")
 _EXCEPTION: Final = re.compile(r"[\w.$]*(?:Exception|Error|Throwable|Fault)")
 
 
 def is_status_word(word: str) -> bool:
-    """Say whether the word tells how something went."""
-    return word.lower() in STATUS_WORDS
-
-
-def is_verb_form(word: str) -> bool:
-    """Say whether the word looks like a participle or gerund: what happened, not to whom."""
+    """Say whether the word tells how something went: `failed`, `FAIL_CLEANUP`, `stopping`."""
     lowered = word.lower()
-    if len(word) < _MIN_VERB_LENGTH or lowered in _NOUNS:
+    return any(part in STATUS_WORDS or _is_verb_form(part) for part in _JOINT.split(lowered))
+
+
+def _is_verb_form(word: str) -> bool:
+    if len(word) < _MIN_VERB_LENGTH or word in _NOUNS:
         return False
-    return lowered.endswith(_VERB_ENDINGS)
+    return word.endswith(_VERB_ENDINGS)
 
 
 def is_exception_name(word: str) -> bool:

@@ -1,27 +1,16 @@
-"""Stage one: what varies from line to line is replaced by `<*>`, token by token, then by line."""
+"""Stage one: the parts of a token that vary from line to line are replaced by `<*>`."""
 
 import re
-from collections.abc import Callable, Sequence
 from typing import Final
 
-from streams.domain.templates.lexicon import (
-    HTTP_METHODS,
-    MESSAGE_KEYS,
-    MONTH,
-    UNITS,
-    WEEKDAY,
-    ZONE,
-    is_exception_name,
-    is_status_word,
-    is_verb_form,
-)
+from streams.domain.templates.lexicon import MONTH, is_exception_name
 
 WILDCARD: Final = "<*>"
 
 # Marks that live only between the two stages; a body cannot hold them (see CLEAN).
 FIRST: Final = "\x01"  # before a token: it opens the line
-_DATE: Final = "\x02"
-_TIME: Final = "\x03"
+DATE: Final = "\x02"
+TIME: Final = "\x03"
 WEAK: Final = "\x04"  # a word with a digit, perhaps a constant: ssh2, L3, tty1
 NUMBER: Final = "\x05"  # perhaps an HTTP status
 
@@ -85,7 +74,7 @@ _PLACE: Final = re.compile(r"[\w-]+(?:\.[\w-]+)+:0")
 _MAILBOX: Final = re.compile(r"[\w.+-]+@[A-Za-z][A-Za-z.-]*")
 _NAMED_PATH: Final = re.compile(r"([A-Za-z_-]+:)(/[^/].*)")
 _PERCENT: Final = re.compile(r"[+-]?[0.]+%")
-_ADJACENT: Final = re.compile(r"<\*>(?:[.:#/@,]+<\*>)+")
+_ADJACENT: Final = re.compile(r"<\*>(?:[.:#/@,]<\*>)+")
 _HTTP_VERSION: Final = re.compile(r"(?i:http)/0(?:\.0)?")
 
 
@@ -111,11 +100,11 @@ def mask_token(token: str) -> str:
     core = without_opening.rstrip(_CLOSING)
     if not core:
         return f"({WILDCARD})" if token == "()" else token  # noqa: S105 (a token of text)
-    if "}" in core and token[len(token) - len(without_opening) - 1] == "{":
-        core = "{" + core
-        without_opening = "{" + without_opening
     opening = token[: len(token) - len(without_opening)]
-    return opening + _mask_core(core, is_first=is_first) + without_opening[len(core) :]
+    closing = without_opening[len(core) :]
+    if "}" in core and opening.endswith("{"):
+        opening, core = opening[:-1], "{" + core
+    return opening + _mask_core(core, is_first=is_first) + closing
 
 
 def _mask_alphanumeric(token: str) -> str:
@@ -147,9 +136,9 @@ def _mask_whole(core: str) -> str | None:
     if status is not None:
         return status.group(1) + NUMBER
     if _DATE_TOKEN.fullmatch(core) or _DAY_TOKEN.fullmatch(core):
-        return _DATE
+        return DATE
     if _TIME_TOKEN.fullmatch(core):
-        return _TIME
+        return TIME
     if _is_address(core):
         return WILDCARD
     return f"HTTP/{WILDCARD}" if _HTTP_VERSION.fullmatch(core) else None
@@ -215,126 +204,3 @@ def _mask_piece(piece: str, *, is_first: bool) -> str:
 def _is_name(piece: str) -> bool:
     """Say whether a piece is a package, a class or the like: a name with dots, no exception."""
     return "." in piece and not is_exception_name(piece) and bool(_DOTTED.fullmatch(piece))
-
-
-_STATUS_NAMES: Final = ("status", "code", "response", "returned", "http")
-
-
-def find_status(masked_tokens: Sequence[str]) -> int | None:
-    """Return the index of the token that holds an HTTP status, None when there is none."""
-    is_request = any(
-        token.startswith("HTTP/") or token.lstrip("\"'[") in HTTP_METHODS for token in masked_tokens
-    )
-    for index, token in enumerate(masked_tokens):
-        if NUMBER in token:
-            before = masked_tokens[max(index - 2, 0) : index]
-            after = masked_tokens[index + 1 : index + 3]
-            if _names_status(token, before) or (is_request and _stands_as_status(before, after)):
-                return index
-    return None
-
-
-def _names_status(token: str, before: Sequence[str]) -> bool:
-    name = token.partition(NUMBER)[0] or " ".join(before)
-    return name.strip("\"'=:([").lower().endswith(("status", "status code", "statuscode"))
-
-
-def _stands_as_status(before: Sequence[str], after: Sequence[str]) -> bool:
-    """Say whether a number of a request line stands where access logs have the status."""
-    if not before:
-        return False
-    previous = before[-1]
-    if previous == "|" or previous.endswith(('"', "'", f"HTTP/{WILDCARD}")):
-        return True
-    if before[0] in HTTP_METHODS and len(before) > 1:
-        return True
-    return list(after) == [NUMBER, "-"] or previous.strip(":=").lower() in _STATUS_NAMES
-
-
-_STATUS_CLASS: Final = re.compile(r"(?<![0-9])([1-5])[0-9]{2}(?=[^0-9]*$)")
-_SERVER_ERROR: Final = re.compile(r"(?<![0-9])(5)[0-9]{2}(?=[^0-9]*$)")
-_ANY_NUMBER: Final = re.compile("[0-9]+(?=[^0-9]*$)")
-
-
-def mask_status(exact: str, previous: str) -> str:
-    """Return the exact token with its HTTP status as a class: `4<*>`.
-
-    A status in its place (`"GET / HTTP/1.1" 404`, `status=404`) shows each class. One that the
-    text only mentions (`status: 404`) is a parameter unless the server failed.
-    """
-    is_mentioned = previous.endswith(":") and not previous.endswith(('":', "':"))
-    pattern = _SERVER_ERROR if is_mentioned else _STATUS_CLASS
-    classed = pattern.sub(rf"\1{WILDCARD}", exact)
-    return classed if classed != exact else _ANY_NUMBER.sub(WILDCARD, exact)
-
-
-_UNIT: Final = f"(?i:{'|'.join(sorted(UNITS, key=len, reverse=True))})"
-
-
-def _mask_name(match: re.Match[str]) -> str:
-    """Return "user <*>" for "user alice", but "user unknown" as it is."""
-    cue, name = match.groups()
-    if name.lower() in _NO_NAMES or is_status_word(name) or is_verb_form(name):
-        return match.group(0)
-    return f"{cue} {WILDCARD}"
-
-
-_NO_NAMES: Final = frozenset({"authentication", "id", "is", "name", "request", "session", "was"})
-_LINE_RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]] = (
-    (re.compile(f"[{WEAK}{NUMBER}]"), WILDCARD),
-    # Dates in words, and date plus time: one value.
-    (
-        re.compile(rf"(?:\b{WEEKDAY},? )?\b{MONTH} <\*>,? (?:<\*> )?{_TIME}(?: {ZONE})?(?: <\*>)?"),
-        WILDCARD,
-    ),
-    (
-        re.compile(rf"(?:\b{WEEKDAY},? )?<\*> {MONTH} <\*> {_TIME}(?: {ZONE}| [+-]?<\*>)?"),
-        WILDCARD,
-    ),
-    (re.compile(rf"{_DATE}[ T]{_TIME}"), WILDCARD),
-    (re.compile(f"[{_DATE}{_TIME}]"), WILDCARD),
-    # A request line: target and version are one value.
-    (
-        re.compile(rf"\b({'|'.join(sorted(HTTP_METHODS))}) (?:/|<\*>)[^\s\"]*(?: HTTP/<\*>)?"),
-        rf"\1 {WILDCARD}",
-    ),
-    # "1536 bytes (1.5 KB)" says it twice; "<1 sec" is a value.
-    (re.compile(rf"(<\*> {_UNIT}) \(<\*> {_UNIT}\)"), r"\1"),
-    (re.compile(rf"(?<![^ =:(])<<\*> {_UNIT}\b"), WILDCARD),
-    # An access log: who, when; referrer and agent.
-    (re.compile(r"^<\*> [^\s\"]+ [^\s\"]+ \[<\*>[^\]\"]*\]"), f"{WILDCARD} [{WILDCARD}]"),
-    (
-        re.compile(r"(?<=\") ([1-5]?<\*> (?:<\*>|-)) \"[^\"]*\" \"[^\"]*\""),
-        rf' \1 "{WILDCARD}" "{WILDCARD}"',
-    ),
-    # What cron ran.
-    (re.compile(r"\) CMD \(.*\)$"), f") CMD ({WILDCARD})"),
-    (re.compile(r"\[ (?=<\*>\])"), "["),
-    # A long list is one value, whatever its length.
-    (re.compile(r"(?<![^ (\[{])((?:[^\s<]{0,40})<\*>[^\s<,;]{0,40})([,;]? )(?:\1\2){3,}\1"), r"\1"),
-    # Who: "user alice from", "for root from <*>".
-    (
-        re.compile(
-            r"\b([Uu]ser(?:name)?) ([\w.@$\\-]*\w)"
-            r"(?=\.?$|:? from\b| by\b| on\b| at\b| via\b| logged\b| \[| \(|,|;)"
-        ),
-        _mask_name,
-    ),
-    (re.compile(r"\b(for) ([\w.@$\\-]+)(?= from (?:<\*>|[\w.-]+ port <\*>))"), _mask_name),
-)
-_QUOTED_VALUE: Final = re.compile(r"(?<![\w.-])([\w.-]+)=\"([^\"]*)\"")
-
-
-def _mask_quoted(match: re.Match[str]) -> str:
-    if match.group(1).lower() in MESSAGE_KEYS or not match.group(2):
-        return match.group(0)
-    return f'{match.group(1)}="{WILDCARD}"'
-
-
-def mask_line(text: str) -> str:
-    """Return the shape of a line from its joined masked tokens: rules that see more than one."""
-    if '="' in text:
-        text = _QUOTED_VALUE.sub(_mask_quoted, text)
-    for rule, replacement in _LINE_RULES:
-        text = rule.sub(replacement, text)
-    return text

@@ -7,6 +7,8 @@ from typing import Final
 import msgspec
 
 from streams.domain.templates.caches import BoundedCache, ComputingCache
+from streams.domain.templates.http_status import find_status, mask_status
+from streams.domain.templates.line_rules import mask_line
 from streams.domain.templates.masking import (
     CLEAN,
     FIRST,
@@ -14,12 +16,9 @@ from streams.domain.templates.masking import (
     WEAK,
     WILDCARD,
     exact_weak,
-    find_status,
     fold_digits,
     fold_ids,
     fold_numbers,
-    mask_line,
-    mask_status,
     mask_token,
     split_tokens,
 )
