@@ -1,6 +1,7 @@
 """How much a finding matters, by severity, by wording where the shipper gave none, and by kind."""
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from schemas.severity import ERROR, FATAL, INFO, UNSPECIFIED, WARN
@@ -30,12 +31,17 @@ def importance(severity_number: int, template: str) -> float:
         return _FATAL_WEIGHT
     if severity_number >= ERROR:
         return _ERROR_WEIGHT
-    is_trouble = _TROUBLE.search(template) is not None
+    is_trouble = _tells_trouble(template)
     if severity_number == UNSPECIFIED:
         return ALARMING if is_trouble else CALM
     if severity_number >= WARN or is_trouble:
         return WARNING
     return CALM if severity_number >= INFO else _BELOW_INFO_WEIGHT
+
+
+@lru_cache(maxsize=8192)
+def _tells_trouble(template: str) -> bool:
+    return _TROUBLE.search(template) is not None
 
 
 def kind_importance(kind: FindingKind, weight: float) -> float:

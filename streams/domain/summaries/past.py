@@ -18,6 +18,8 @@ from streams.domain.windows import MINUTE_NS, starts_before
 
 _POOL_MIN_LINES: Final = 5
 _STEADY_WINDOWS: Final = 3
+# Squared standard deviations: their rarity (0.5) is near the floor of a single template (0.3).
+_NEAR: Final = 1.0
 
 
 class Series(msgspec.Struct, frozen=True, kw_only=True):
@@ -181,6 +183,10 @@ class Past:
             self.total_exposure - exposure,
             self.windows - 1,
         )
+        # Most counts are near their mean; whatever is below the floor does not raise the noise.
+        distance = count - others.mean * exposure
+        if distance * distance < _NEAR * others.mean * exposure * others.dispersion:
+            return 0.0
         return rarity(count, others, exposure)
 
     def new_rarity(self, weight: float) -> float:
