@@ -8,6 +8,9 @@ from streams.domain.summaries.stack_traces import exception_line
 
 _MAX_LINES: Final = 400
 _MAX_LINE: Final = 800
+# A longer first line leaves no room for the cause.
+_MAX_FIRST_LINE: Final = 120
+_CAUSED_BY: Final = "Caused by: "
 
 # How severe a line of a multi-line record calls itself, most severe first.
 _LEVELS: Final = re.compile(
@@ -47,14 +50,16 @@ def _exception_headline(lines: list[str]) -> str | None:
     named = [line.strip() for line in lines if exception_line(line) is not None]
     if not named:
         return None
-    causes = [line for line in named if line.startswith("Caused by: ")]
+    causes = [line for line in named if line.startswith(_CAUSED_BY)]
     first = lines[0].strip()
     is_announcement = first.startswith(_ANNOUNCEMENTS)
     # Java and .NET name the outermost exception first, Python the one that ended it all last.
     cause = causes[-1] if causes else named[-1 if is_announcement else 0]
     if is_announcement or cause == first:
-        return cause
-    return f"{first.rstrip(':')}: {cause}" if len(first) < _MAX_LINE // 8 else first
+        return cause.removeprefix(_CAUSED_BY)
+    if len(first) > _MAX_FIRST_LINE:
+        return first
+    return f"{first.rstrip(':')}: {cause.removeprefix(_CAUSED_BY)}"
 
 
 def _most_severe(lines: list[str]) -> str | None:

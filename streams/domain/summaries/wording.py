@@ -15,6 +15,12 @@ _TEMPLATE_CHARACTERS: Final = 120
 _TOLD_FINDINGS: Final = 5
 _COVERED_PERCENT: Final = 75
 _WORD: Final = re.compile(r"[^\W_][\w'./-]*[^\W_]|[^\W_]")
+_HEADER_TOKENS: Final = 10
+_LEVELS: Final = frozenset(
+    ("TRACE", "DEBUG", "INFO", "NOTICE", "WARN", "WARNING", "ERROR", "FATAL")
+)
+_LOGGER: Final = re.compile(r"[\w$-]+(?:\.[\w$-]+)+:?")
+_LOWER_CASE: Final = re.compile(r"[a-z]")
 # Words that carry nothing in a telegram.
 _FILLER: Final = re.compile(
     r"a|an|and|are|as|at|be|been|by|for|from|had|has|have|in|is|it|its|of|on|or|that|the|this|to"
@@ -87,7 +93,18 @@ def digest_phrases(ordered_templates: Sequence[str]) -> list[str]:
 
 
 def _constants(template: str) -> str:
-    return " ".join(token for token in template.split() if "<*>" not in token)
+    return " ".join(token for token in _after_header(template.split()) if "<*>" not in token)
+
+
+def _after_header(tokens: list[str]) -> list[str]:
+    """Return the tokens behind a level word and a logger's name, all where there is no header."""
+    for index, token in enumerate(tokens[:_HEADER_TOKENS]):
+        if token.strip("[]<>():") in _LEVELS:
+            rest = tokens[index + 1 :]
+            return rest[1:] if rest and _LOGGER.fullmatch(rest[0]) else rest
+        if _LOWER_CASE.search(token.replace("<*>", "")):
+            break
+    return tokens
 
 
 def _is_filler(word: str) -> bool:

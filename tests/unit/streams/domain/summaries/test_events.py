@@ -30,7 +30,7 @@ def test_the_sentence_of_a_record_without_severity_is_its_headline() -> None:
             UNSPECIFIED,
             None,
             JAVA,
-            "Request failed: Caused by: java.sql.SQLException: connection closed",
+            "Request failed: java.sql.SQLException: connection closed",
         ),
         (ERROR, "ERROR", PYTHON, "ERROR: requests.exceptions.ConnectionError: refused"),
         (UNSPECIFIED, None, NODE, NODE.split("\n", 1)[0]),
