@@ -3,18 +3,24 @@
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from schemas.db.pool import open_pool
 from schemas.errors import ConfigError
 from schemas.settings import Settings
-from schemas.topics import LOGS_SUBMITTED
 from streams.dead_letters import DeadLetterProducer
-from streams.replay import BlockPlan, BlockResult, Replayer, ReplayObserver, ReplayRange
+from streams.replay import (
+    BlockHandler,
+    BlockPlan,
+    BlockResult,
+    Replayer,
+    ReplayObserver,
+    ReplayRange,
+)
 from streams.store.templates import delete_unseen_shapes
-from streams.worker import log_topics, logs_handler
+from streams.worker import handler_of
 
 _OFFSET: Final = re.compile(r"\d+")
 POOL_SIZE: Final = 2
@@ -76,16 +82,14 @@ async def replay_topic(
         ReplayRefusedError: retention has cut into a block.
         TransientError: the broker or Postgres does not answer.
     """
-    if request.topic not in {*log_topics(settings), LOGS_SUBMITTED.name}:
-        raise ConfigError(f"no stream reads topic {request.topic}", setting="AIOPS_LOG_TOPICS")
+    handler: BlockHandler[Any] = handler_of(settings, request.topic)
     counter = _Counter(observer)
     pool = await open_pool(
         settings.postgres_dsn, application_name="aiops-replay", max_size=POOL_SIZE
     )
     dead_letters = DeadLetterProducer(settings.kafka_bootstrap)
     try:
-        handler = logs_handler(settings)
-        replayer = Replayer(settings.kafka_bootstrap, pool, handler, dead_letters)
+        replayer: Replayer[Any] = Replayer(settings.kafka_bootstrap, pool, handler, dead_letters)
         plans = await replayer.plan(request.topic, request.range, partition=request.partition)
         await replayer.run(plans, is_dry_run=request.is_dry_run, observer=counter)
         if counter.changed_blocks and not request.is_dry_run:

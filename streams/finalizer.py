@@ -1,18 +1,12 @@
-"""The finalizer: recomputes dirty windows from what is counted, one leader at a time."""
+"""The finalizer: recomputes dirty windows from what is counted."""
 
-import asyncio
-import contextlib
 from collections.abc import Sequence
 from typing import Final
 
-import structlog
-
-from schemas.db.locks import FINALIZER_LEADER
-from schemas.db.pool import Connection, Pool
+from schemas.db.pool import Connection
 from schemas.settings import Settings
 from schemas.telemetry import WINDOWS_WRITTEN
 from streams.domain.windows import NANOSECONDS
-from streams.retrying import is_transient
 from streams.service_templates import ServiceTemplates
 from streams.store.log_lines import LineReader
 from streams.store.summaries import (
@@ -26,44 +20,7 @@ from streams.store.summaries import (
 from streams.store.templates import count_known_shapes, select_known_shapes
 from streams.window_writer import WindowWriter
 
-log = structlog.get_logger()
-
 MARKS_A_CYCLE: Final = 2_000
-RETRY_DELAY_S: Final = 2.0
-
-
-async def run_finalizer(settings: Settings, pool: Pool, stopping: asyncio.Event) -> None:
-    """Finalize windows while this process is the leader, until the event is set.
-
-    A database that goes away costs the leadership; another process, or this one, takes it again.
-    """
-    while not stopping.is_set():
-        try:
-            async with pool.acquire() as connection:
-                if await connection.fetchval("SELECT pg_try_advisory_lock($1)", FINALIZER_LEADER):
-                    await _lead(settings, connection, stopping)
-        except Exception as exc:
-            if not is_transient(exc):
-                raise
-            log.warning("finalizer_interrupted", error=repr(exc))
-        await _pause(stopping, RETRY_DELAY_S)
-
-
-async def _lead(settings: Settings, connection: Connection, stopping: asyncio.Event) -> None:
-    log.info("finalizer_leads")
-    finalizer = Finalizer(connection, settings)
-    try:
-        while not stopping.is_set():
-            if await finalizer.run_cycle() < MARKS_A_CYCLE:
-                await _pause(stopping, settings.finalize_interval_s)
-    finally:
-        with contextlib.suppress(Exception):
-            await connection.execute("SELECT pg_advisory_unlock($1)", FINALIZER_LEADER)
-
-
-async def _pause(stopping: asyncio.Event, duration_s: float) -> None:
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(stopping.wait(), duration_s)
 
 
 class Finalizer:
@@ -77,8 +34,8 @@ class Finalizer:
         self._reader = LineReader(connection)
         self._watermark_ns = -1
 
-    async def run_cycle(self) -> int:
-        """Bring all windows up to date that are dirty or open; return how many were dirty."""
+    async def run_cycle(self) -> bool:
+        """Bring windows up to date that are dirty or open; tell whether more are waiting."""
         newest_ns = await select_newest_event_ns(self._connection)
         watermark_ns = newest_ns - self._lateness_ns
         marks = await select_dirty(self._connection, MARKS_A_CYCLE)
@@ -88,7 +45,7 @@ class Finalizer:
         if due:
             WINDOWS_WRITTEN.inc(await self._finalize(due, marks, watermark_ns))
         self._watermark_ns = watermark_ns
-        return len(marks)
+        return len(marks) == MARKS_A_CYCLE
 
     async def _finalize(
         self, due: set[WindowKey], marks: Sequence[DirtyWindow], watermark_ns: int

@@ -14,18 +14,23 @@ from uuid import UUID, uuid4
 import msgspec
 import structlog
 
+from schemas.db.locks import CHANGELOG_LEADER, FINALIZER_LEADER
 from schemas.db.migrate import require_migrated
 from schemas.db.pool import Pool, open_pool
 from schemas.errors import AiOpsError, ConfigError
 from schemas.settings import Settings
-from schemas.topics import LOGS_SUBMITTED, dead_letter_topic
+from schemas.topics import COMMITS_RAW, LOGS_SUBMITTED, dead_letter_topic
 from streams.agents.batches import BatchAgent, StreamHandler
+from streams.agents.commits import CommitsHandler
 from streams.agents.logs import LogsHandler
-from streams.app import INTERACTIVE, AppPlan, bulk_policy, create_app
+from streams.app import INTERACTIVE, AppPlan, FetchPolicy, bulk_policy, create_app
 from streams.batch_delivery import BatchApp
+from streams.changelog_writer import ChangelogWriter
 from streams.dead_letters import DeadLetterLimitError, DeadLetterProducer
+from streams.domain.changelog.config import ChangelogConfig
 from streams.domain.windows import NANOSECONDS
-from streams.finalizer import run_finalizer
+from streams.finalizer import Finalizer
+from streams.leadership import lead
 from streams.offsets import PartitionRange, claim_partition
 from streams.retrying import retry_transient
 from streams.topic_check import TopicInfo, require_topics
@@ -35,6 +40,8 @@ log = structlog.get_logger()
 # A stop takes 0.2 to 0.4 s; with the broker away aiokafka waits for it without end.
 STOP_TIMEOUT_S: Final = 10.0
 POOL_SIZE: Final = 4
+# A new commit is in its changelog within a second.
+CHANGELOG_INTERVAL_S: Final = 0.25
 # A worker cut off from Postgres keeps its partitions' rows locked no longer than this.
 IDLE_IN_TRANSACTION_S: Final = 10
 
@@ -80,24 +87,40 @@ def logs_handler(settings: Settings) -> LogsHandler:
 
 def plan_tasks(settings: Settings, role: Role, slot: str) -> list[Task]:
     """Return what a worker of this role runs; `slot` names it among those of its role."""
-    host = socket.gethostname()
     if role == LOGS:
-        plan = AppPlan(
-            name="logs",
-            topics=log_topics(settings),
-            policy=bulk_policy(settings),
-            instance_id=f"{host}-logs-{slot}",
-        )
-        return [Task(plan, logs_handler(settings))]
+        bulk = bulk_policy(settings)
+        return [_task("logs", log_topics(settings), bulk, slot, logs_handler(settings))]
     if role == INTERACTIVE_ROLE:
-        plan = AppPlan(
-            name="submitted",
-            topics=[LOGS_SUBMITTED.name],
-            policy=INTERACTIVE,
-            instance_id=f"{host}-submitted-{slot}",
-        )
-        return [Task(plan, logs_handler(settings))]
+        lanes = {"submitted": LOGS_SUBMITTED.name, "commits": COMMITS_RAW.name}
+        return [
+            _task(name, [topic], INTERACTIVE, slot, handler_of(settings, topic))
+            for name, topic in lanes.items()
+        ]
     return []
+
+
+def _task(
+    name: str,
+    topics: Sequence[str],
+    policy: FetchPolicy,
+    slot: str,
+    handler: StreamHandler[Any],
+) -> Task:
+    instance_id = f"{socket.gethostname()}-{name}-{slot}"
+    return Task(AppPlan(name=name, topics=topics, policy=policy, instance_id=instance_id), handler)
+
+
+def handler_of(settings: Settings, topic: str) -> LogsHandler | CommitsHandler:
+    """Return what is done with the records of a topic, live and on replay.
+
+    Raises:
+        ConfigError: no stream of ours reads the topic.
+    """
+    if topic in {*log_topics(settings), LOGS_SUBMITTED.name}:
+        return logs_handler(settings)
+    if topic == COMMITS_RAW.name:
+        return CommitsHandler()
+    raise ConfigError(f"no stream reads topic {topic}", setting="AIOPS_LOG_TOPICS")
 
 
 def log_topics(settings: Settings) -> list[str]:
@@ -122,7 +145,7 @@ async def run_worker(settings: Settings, role: Role, slot: str) -> None:
             return
         stack.push_async_callback(pool.close)
         if role == FINALIZER:
-            await run_finalizer(settings, pool, stopping)
+            await run_leaders(settings, pool, stopping)
             return
         dead_letters = DeadLetterProducer(settings.kafka_bootstrap)
         stack.push_async_callback(dead_letters.stop)
@@ -143,6 +166,29 @@ async def _unless_stopped(stopping: asyncio.Event, work: Awaitable[_T]) -> _T | 
     finally:
         stop.cancel()
         task.cancel()
+
+
+async def run_leaders(settings: Settings, pool: Pool, stopping: asyncio.Event) -> None:
+    """Summarize windows and write changelogs whenever this process is the leader of either."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(
+            lead(
+                pool,
+                FINALIZER_LEADER,
+                lambda connection: Finalizer(connection, settings).run_cycle,
+                stopping=stopping,
+                interval_s=settings.finalize_interval_s,
+            )
+        )
+        group.create_task(
+            lead(
+                pool,
+                CHANGELOG_LEADER,
+                lambda connection: ChangelogWriter(connection, ChangelogConfig()).run_cycle,
+                stopping=stopping,
+                interval_s=CHANGELOG_INTERVAL_S,
+            )
+        )
 
 
 async def _create_apps(

@@ -4,4 +4,5 @@ from typing import Final
 
 MIGRATIONS: Final = 7_301_194
 FINALIZER_LEADER: Final = 7_301_195
+CHANGELOG_LEADER: Final = 7_301_197
 AUDIT_CHAIN: Final = 7_301_196
