@@ -33,7 +33,7 @@ class SummaryConfig(msgspec.Struct, frozen=True, kw_only=True):
     detailed_findings: int = 10
     shift_candidates: int = 5
     shift_min_lines: int = 10
-    shift_rarity: float = 1.2
+    shift_rarity: float = 1.1
     line_limit: int = 1000
     baseline_line_limit: int = 500
     sticky_share: float = 0.9

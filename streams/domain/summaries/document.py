@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from math import sqrt
+from typing import Final
 
 import msgspec
 
@@ -27,7 +28,9 @@ from streams.domain.windows import format_time
 
 Lines = Mapping[LineRequest, Sequence[str]]
 
-_ENCODER = msgspec.json.Encoder()
+_ENCODER: Final = msgspec.json.Encoder()
+# A secret is cut apart only behind what is shown.
+_MASKED_TIMES: Final = 4
 
 
 def write_summary(ranking: Ranking, lines: Lines) -> WindowSummary:
@@ -87,8 +90,12 @@ def _with_lines(ranked: RankedFinding, lines: Lines, config: SummaryConfig) -> F
     if finding.state is FindingState.OVER:
         return finding
     now, before = _answer(ranked.lines, lines), _answer(ranked.baseline_lines, lines)
-    parameters = describe_parameters(finding.template, now, before, config)
-    return _illustrated(finding, now or before, parameters, config)
+    return _illustrated(finding, now or before, _parameters(ranked, lines, config), config)
+
+
+def _parameters(ranked: RankedFinding, lines: Lines, config: SummaryConfig) -> Parameters:
+    now, before = _answer(ranked.lines, lines), _answer(ranked.baseline_lines, lines)
+    return describe_parameters(ranked.finding.template, now, before, config)
 
 
 def _answer(request: LineRequest | None, lines: Lines) -> Sequence[str]:
@@ -112,7 +119,8 @@ def _illustrated(
 def _exemplars(lines: Sequence[str], config: SummaryConfig) -> tuple[str, ...]:
     """Return the first, a middle and the last of the different lines, masked and cut."""
     chosen = thinned(list(dict.fromkeys(lines)), config.exemplars)
-    return tuple(mask_secrets(line)[: config.exemplar_characters] for line in chosen)
+    limit = config.exemplar_characters
+    return tuple(mask_secrets(line[: limit * _MASKED_TIMES])[:limit] for line in chosen)
 
 
 def _shifts(ranking: Ranking, lines: Lines) -> list[Finding]:
@@ -120,8 +128,10 @@ def _shifts(ranking: Ranking, lines: Lines) -> list[Finding]:
     before = {finding.template_id: finding for finding in ranking.shifts_before}
     shown: dict[str, Finding] = {}
     for ranked in ranking.shift_candidates:
-        finding = _with_lines(ranked, lines, ranking.config)
-        if finding.sticky and _answer(ranked.baseline_lines, lines):
+        parameters = _parameters(ranked, lines, ranking.config)
+        if parameters.is_shift:
+            examples = _answer(ranked.lines, lines)
+            finding = _illustrated(ranked.finding, examples, parameters, ranking.config)
             story = before.get(finding.template_id)
             shown[finding.template_id] = go_on_shifted(finding, story) if story else finding
     present = present_templates(ranking.window)

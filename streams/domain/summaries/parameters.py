@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 import msgspec
@@ -21,10 +22,14 @@ _MAX_VARYING: Final = 8
 
 
 class Parameters(msgspec.Struct, frozen=True, kw_only=True):
-    """The slots worth telling of one template in one window, by ascending slot."""
+    """The slots worth telling of one template in one window, by ascending slot.
+
+    `is_shift`: a value sticks in a slot whose values do not come in runs anyway.
+    """
 
     sticky: tuple[StickyValue, ...] = ()
     varying: tuple[VaryingSlot, ...] = ()
+    is_shift: bool = False
 
 
 def describe_parameters(
@@ -32,21 +37,25 @@ def describe_parameters(
 ) -> Parameters:
     """Compare the values of each slot in the window's lines with those of the lines before.
 
-    Lines that the template does not fit are left out of the shares.
+    Both are in order of time. Lines that the template does not fit are left out of the shares.
     """
     now = _columns(template, lines)
     before = _columns(template, baseline_lines)
     names = _slot_names(template)
     sticky: list[StickyValue] = []
     varying: list[VaryingSlot] = []
+    is_shift = False
     for slot, values in enumerate(now):
         earlier = before[slot] if before else []
         found = _sticky(slot, names[slot], values, earlier, config)
         if found is not None:
             sticky.append(found)
+            is_shift = is_shift or (len(earlier) > 0 and not _come_in_runs(earlier))
         elif len(set(values)) > 1:
             varying.append(_varying(slot, names[slot], values))
-    return Parameters(sticky=tuple(sticky), varying=tuple(varying[:_MAX_VARYING]))
+    return Parameters(
+        sticky=tuple(sticky), varying=tuple(varying[:_MAX_VARYING]), is_shift=is_shift
+    )
 
 
 def _columns(template: str, lines: Sequence[str]) -> list[list[str]]:
@@ -73,6 +82,19 @@ def _sticky(
         share=round(share, _SHARE_DIGITS),
         baseline_share=round(before, _SHARE_DIGITS),
     )
+
+
+def _come_in_runs(values: Sequence[str]) -> bool:
+    """Tell whether a value mostly follows itself: a date, a batch, one client after the other.
+
+    Mostly is halfway between what chance makes of these values and always.
+    """
+    pairs = len(values) - 1
+    if pairs < 1:
+        return True
+    repeated = sum(one == other for one, other in pairwise(values))
+    by_chance = sum(count * count for count in Counter(values).values())
+    return 2 * repeated * len(values) ** 2 > pairs * (len(values) ** 2 + by_chance)
 
 
 def _varying(slot: int, name: str, values: Sequence[str]) -> VaryingSlot:

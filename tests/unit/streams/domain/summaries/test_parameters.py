@@ -77,6 +77,21 @@ def test_a_sticky_password_is_not_shown() -> None:
     assert [one.value for one in found.sticky] == ["***"]
 
 
+def test_a_value_that_sticks_where_values_were_mixed_is_a_shift() -> None:
+    before = spread(["db-1", "db-2", "db-3", "db-4"], 40)
+
+    assert described(spread(["db-3"], 20), before).is_shift
+
+
+def test_a_slot_whose_values_come_in_runs_does_not_shift() -> None:
+    before = [row for host in ("db-1", "db-2", "db-4") for row in spread([host], 15)]
+
+    found = described(spread(["db-3"], 20), before)
+
+    assert [one.value for one in found.sticky] == ["db-3"]
+    assert not found.is_shift
+
+
 @given(st.lists(st.tuples(st.sampled_from(["a1", "b2", "c3"]), st.integers(0, 99))), st.randoms())
 def test_the_order_of_the_lines_does_not_matter(
     rows: list[tuple[str, int]], rng: random.Random
