@@ -45,6 +45,7 @@ class Classification(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     decided_by: DecidedBy
     confidence: float
     needs_review: bool
+    note_worthy: float
     reasons: tuple[str, ...]
 
 
@@ -58,9 +59,11 @@ def classify(
     """
     label = _LABELS.get(changelog_label(parsed) or "")
     if label is not None:
-        return _sure(parsed, parsed.type or label, label, "LABEL")
+        return _sure(parsed, parsed.type or label, label, "LABEL", config)
     if parsed.conventional:
-        return _sure(parsed, parsed.type or "", config.section_of(parsed.type or ""), "PREFIX")
+        return _sure(
+            parsed, parsed.type or "", config.section_of(parsed.type or ""), "PREFIX", config
+        )
     loose = _LOOSE.match(parsed.header)
     if loose and config.section_of(loose["type"].lower()) != "other":
         return _by_loose_prefix(loose, config)
@@ -75,12 +78,17 @@ def classify(
         decided_by="MODEL",
         confidence=guess.confidence,
         needs_review=guess.confidence < _REVIEW_BELOW,
+        note_worthy=guess.note_worthy,
         reasons=guess.reasons,
     )
 
 
 def _sure(
-    parsed: ParsedCommit, commit_type: str, section: str, decided_by: DecidedBy
+    parsed: ParsedCommit,
+    commit_type: str,
+    section: str,
+    decided_by: DecidedBy,
+    config: ChangelogConfig,
 ) -> Classification:
     return Classification(
         type=commit_type,
@@ -91,6 +99,7 @@ def _sure(
         decided_by=decided_by,
         confidence=_SURE,
         needs_review=False,
+        note_worthy=float(config.is_shown(section)),
         reasons=(commit_type,),
     )
 
@@ -107,5 +116,6 @@ def _by_loose_prefix(loose: re.Match[str], config: ChangelogConfig) -> Classific
         decided_by="RULE",
         confidence=_LOOSE_CONFIDENCE,
         needs_review=False,
+        note_worthy=float(config.is_shown(section)),
         reasons=(commit_type,),
     )

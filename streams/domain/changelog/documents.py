@@ -38,6 +38,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     decided_by: DecidedBy
     confidence: float
     needs_review: bool
+    note_worthy: float
     reasons: tuple[str, ...]
 
 
@@ -71,6 +72,7 @@ class Excluded(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     category: str | None = None
     decided_by: DecidedBy | None = None
     confidence: float | None = None
+    note_worthy: float | None = None
 
 
 class SecurityNote(msgspec.Struct, frozen=True, kw_only=True):

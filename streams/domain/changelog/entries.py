@@ -158,6 +158,7 @@ def _entry(history: History, number: int, change: Change) -> Entry:
         decided_by=found.decided_by,
         confidence=found.confidence,
         needs_review=found.needs_review,
+        note_worthy=found.note_worthy,
         reasons=found.reasons,
     )
 

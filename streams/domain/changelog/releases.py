@@ -246,6 +246,7 @@ def _excluded(history: History, selection: Selection) -> tuple[Excluded, ...]:
                 category=guess.category,
                 decided_by=guess.decided_by,
                 confidence=guess.confidence,
+                note_worthy=guess.note_worthy,
             )
         )
     return tuple(found)

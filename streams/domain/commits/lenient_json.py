@@ -15,14 +15,17 @@ def decode_json(value: bytes) -> JsonValue:
         ValueError: the bytes are not JSON, whatever their encoding.
     """
     try:
-        return cast("JsonValue", msgspec.json.decode(value))
-    except msgspec.MsgspecError:
-        pass
-    try:
-        decoded = json.loads(value.decode("utf-8-sig", "replace"), parse_constant=_refuse)
+        return _decode(value)
     except RecursionError as exc:
         raise ValueError("nested too deeply") from exc
-    return _without_surrogates(decoded)
+
+
+def _decode(value: bytes) -> JsonValue:
+    try:
+        return cast("JsonValue", msgspec.json.decode(value))
+    except msgspec.MsgspecError:
+        text = value.decode("utf-8-sig", "replace")
+        return _without_surrogates(json.loads(text, parse_constant=_refuse))
 
 
 def replace_surrogates(text: str) -> str:
