@@ -42,7 +42,7 @@ def decode_own(
         yield _release(payload, repository, fallback_s)
     elif kind == "override":
         yield _override(payload, repository, fallback_s)
-    elif kind in {"commit", "batch"} and _BATCHES & payload.keys():
+    elif kind in ("commit", "batch") and _BATCHES & payload.keys():
         yield from _batch(payload, repository, fallback_s)
     else:
         raise MalformedEventError("unknown_payload", "neither a commit nor any other known kind")

@@ -3,7 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from schemas.events import CommitEvent, OverrideEvent, ReleaseEvent, TagEvent
@@ -113,6 +113,7 @@ JSON = st.recursive(
 
 
 @given(JSON | st.sampled_from([row.get("value") for row in ROWS]))
+@example({"kind": []})
 def test_any_json_is_answered_in_exactly_one_way(payload: object) -> None:
     decoded = decode(payload)
 
