@@ -19,6 +19,8 @@ from graphql_api.auth.tokens import AccessTokens, SigningKey, load_signing_key, 
 from graphql_api.context import Services
 from graphql_api.engine import Engine
 from graphql_api.errors import ApiError, ErrorCode
+from graphql_api.feeds import LineFeed, SummaryFeed
+from graphql_api.gate import Gate
 from graphql_api.http import JSON, REQUEST_ID, GraphQLHandler, error_body, response
 from graphql_api.limits import DocumentLimits
 from graphql_api.live import Listener
@@ -26,8 +28,10 @@ from graphql_api.logs import LogEntry
 from graphql_api.producer import EndOffsets, Producer
 from graphql_api.rates import CostRates
 from graphql_api.schema import SCHEMA
+from graphql_api.sockets import SocketHandler, is_foreign
 from graphql_api.store.database import Database
 from graphql_api.store.lines import LineReader
+from graphql_api.subscriptions import SubscriptionHub
 from schemas.errors import ConfigError
 from schemas.settings import Settings
 from schemas.telemetry import REQUEST_SECONDS
@@ -65,11 +69,14 @@ def create_app(settings: Settings) -> web.Application:
         # A mutation may wait for the broker and then for the stream.
         timeout_s=max(settings.api_request_timeout_s, 2 * settings.submit_timeout_s + 5),
     )
-    handler = GraphQLHandler(services, engine, CostRates(settings.api_cost_per_second))
+    gate = Gate(engine, CostRates(settings.api_cost_per_second))
+    handler = GraphQLHandler(services, gate)
+    sockets = SocketHandler(services, gate, SubscriptionHub(SCHEMA))
     app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_answered])
     app[SERVICES] = services
     app.cleanup_ctx.append(_running)
-    app.router.add_route("*", "/graphql", handler.handle)
+    app.on_shutdown.append(lambda _: sockets.close())
+    app.router.add_route("*", "/graphql", _graphql_handler(handler, sockets, settings))
     app.router.add_get("/healthz", _healthz)
     app.router.add_get("/readyz", _readyz)
     app.router.add_get("/metrics", _metrics)
@@ -78,6 +85,22 @@ def create_app(settings: Settings) -> web.Application:
         app.router.add_get("/", _dashboard)
         app.router.add_static("/", DASHBOARD)
     return app
+
+
+def _graphql_handler(
+    handler: GraphQLHandler, sockets: SocketHandler, settings: Settings
+) -> Handler:
+    allowed = frozenset(one.strip() for one in settings.api_allowed_origins.split(",")) - {""}
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        if request.headers.get("Upgrade", "").lower() != "websocket":
+            return await handler.handle(request)
+        if is_foreign(request, allowed):
+            error = ApiError(ErrorCode.FORBIDDEN, "pages of other sites may not open sockets")
+            return response(error_body(error), 403, JSON)
+        return await sockets.handle(request)
+
+    return handle
 
 
 def make_services(settings: Settings) -> Services:
@@ -111,6 +134,8 @@ def make_services(settings: Settings) -> Services:
             database, tokens, passwords, lifetime=timedelta(days=settings.api_session_days)
         ),
         lines=LineReader(database, LogEntry.from_line, cache_lines=settings.api_cache_lines),
+        line_feed=LineFeed(database, listener, LogEntry.from_line),
+        summary_feed=SummaryFeed(database, listener),
     )
 
 
@@ -133,6 +158,8 @@ async def _running(app: web.Application) -> AsyncIterator[None]:
     await services.database.open()
     services.listener.start()
     yield
+    await services.line_feed.close()
+    await services.summary_feed.close()
     await services.listener.close()
     await services.producer.close()
     await services.end_offsets.close()

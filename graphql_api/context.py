@@ -11,6 +11,7 @@ from graphql_api.auth.passwords import Passwords
 from graphql_api.auth.principal import Origin, Principal
 from graphql_api.auth.sessions import Sessions
 from graphql_api.auth.tokens import AccessTokens
+from graphql_api.feeds import LineFeed, SummaryFeed
 from graphql_api.live import Listener
 from graphql_api.producer import EndOffsets, Producer
 from graphql_api.store.database import Database
@@ -36,6 +37,8 @@ class Services:
     access: Access
     sessions: Sessions
     lines: "LineReader[LogEntry]"
+    line_feed: "LineFeed[LogEntry]"
+    summary_feed: SummaryFeed
 
 
 @dataclass(slots=True)
@@ -49,8 +52,8 @@ class RequestContext:
     template_loader: DataLoader[int, int] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Give the request a loader of its own: what it has read is read once."""
-        self.template_loader = DataLoader(self._load_templates)
+        """Give the request a loader: one statement for all entries; nothing is kept."""
+        self.template_loader = DataLoader(self._load_templates, cache=False)
 
     async def _load_templates(self, shape_ids: list[int]) -> list[int]:
         found = await select_templates_of_shapes(self.services.database, shape_ids)

@@ -260,3 +260,8 @@ def _holds_nul(value: object) -> bool:
 def is_mutation(plan: OperationPlan) -> bool:
     """Tell whether an operation changes something."""
     return plan.kind is OperationType.MUTATION
+
+
+def is_subscription(plan: OperationPlan) -> bool:
+    """Tell whether an operation goes on until it is ended."""
+    return plan.kind is OperationType.SUBSCRIPTION

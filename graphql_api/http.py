@@ -4,22 +4,16 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-import msgspec
 import orjson
 from aiohttp import web
 
 from graphql_api import anonymous
 from graphql_api.auth.principal import Origin, Principal
 from graphql_api.context import RequestContext, Services
-from graphql_api.engine import (
-    Answer,
-    Engine,
-    GraphQLRequest,
-    InvalidDocumentError,
-    is_mutation,
-)
-from graphql_api.errors import ApiError, ErrorCode, from_graphql_error, unauthenticated
-from graphql_api.rates import CostRates
+from graphql_api.engine import Answer, GraphQLRequest, is_mutation, is_subscription
+from graphql_api.errors import ApiError, ErrorCode, unauthenticated
+from graphql_api.gate import Gate, RefusedError
+from graphql_api.wire import encoded
 
 REQUEST_ID: Final = web.RequestKey("request_id", str)
 JSON: Final = "application/json"
@@ -55,14 +49,6 @@ class HttpError(Exception):
         self.error = error
         self.headers = dict(headers or {})
         super().__init__(error.message)
-
-
-def encoded(body: object) -> bytes:
-    """Return a body as JSON; numbers beyond 64 bits, which attributes may hold, too."""
-    try:
-        return orjson.dumps(body)
-    except TypeError:
-        return msgspec.json.encode(body)
 
 
 def error_body(error: ApiError) -> dict[str, object]:
@@ -148,10 +134,9 @@ def _checked(decoded: object) -> GraphQLRequest:
 class GraphQLHandler:
     """Answers requests to /graphql."""
 
-    def __init__(self, services: Services, engine: Engine, rates: CostRates) -> None:
+    def __init__(self, services: Services, gate: Gate) -> None:
         self._services = services
-        self._engine = engine
-        self._rates = rates
+        self._gate = gate
 
     async def handle(self, request: web.Request) -> web.Response:
         """Answer one request; every failure is a body with a coded error."""
@@ -165,8 +150,6 @@ class GraphQLHandler:
             answer = await self._answer(request, asked, principal)
         except HttpError as refused:
             return response(error_body(refused.error), refused.status, media_type, refused.headers)
-        except ApiError as refused:
-            answer = Answer(body=error_body(refused), is_request_error=True)
         return response(answer.body, _status(answer, media_type), media_type)
 
     async def _principal(self, request: web.Request) -> Principal:
@@ -185,12 +168,8 @@ class GraphQLHandler:
     async def _answer(
         self, request: web.Request, asked: GraphQLRequest, principal: Principal
     ) -> Answer:
-        if principal.is_anonymous:
-            opened = anonymous.open_operation(asked.query)
-            if opened is None:
-                raise unauthenticated()
-            if opened == anonymous.TYPE:
-                return Answer(body={"data": {"__type": None}}, is_request_error=False)
+        if principal.is_anonymous and anonymous.open_operation(asked.query) == anonymous.TYPE:
+            return Answer(body={"data": {"__type": None}}, is_request_error=False)
         context = RequestContext(
             services=self._services,
             principal=principal,
@@ -198,41 +177,19 @@ class GraphQLHandler:
             idempotency_key=request.headers.get("Idempotency-Key"),
         )
         try:
-            answer = await self._run(asked, context, is_get=request.method == "GET")
-        except InvalidDocumentError as invalid:
-            if principal.is_anonymous:
-                raise unauthenticated() from None
-            answer = _invalid(invalid)
-        if principal.is_anonymous:
-            answer.body.pop("extensions", None)
-        return answer
-
-    async def _run(self, asked: GraphQLRequest, context: RequestContext, *, is_get: bool) -> Answer:
-        prepared = self._engine.prepare(asked.query)
-        plan = prepared.plan(asked.operation_name)
-        if is_get and is_mutation(plan):
+            admitted = self._gate.admit(asked, context)
+        except RefusedError as refused:
+            return refused.answer
+        if request.method == "GET" and is_mutation(admitted.plan):
             raise _method_not_allowed("POST")
-        cost = self._engine.authorize(plan, context.principal, asked.variables or {})
-        self._rates.spend(_spender(context), cost)
-        return await self._engine.answer(prepared, asked, context, cost)
-
-
-def _spender(context: RequestContext) -> str:
-    """Return who pays: a sender, or an address while nobody has logged in."""
-    if context.principal.is_anonymous:
-        return f"address:{context.origin.address}"
-    return context.principal.subject
+        if is_subscription(admitted.plan):
+            raise bad_request("subscriptions are served over WebSockets")
+        return await self._gate.answer(admitted, asked, context)
 
 
 def _method_not_allowed(allowed: str = "GET, POST") -> HttpError:
     error = ApiError(ErrorCode.METHOD_NOT_ALLOWED, f"use {allowed}")
     return HttpError(405, error, {"Allow": allowed})
-
-
-def _invalid(invalid: InvalidDocumentError) -> Answer:
-    code = ErrorCode.GRAPHQL_VALIDATION_FAILED
-    errors = [from_graphql_error(error, code) for error in invalid.errors]
-    return Answer(body={"errors": errors}, is_request_error=True)
 
 
 def _status(answer: Answer, media_type: str) -> int:

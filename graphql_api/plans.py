@@ -49,13 +49,17 @@ _ROOT_WEIGHTS: Final = {
     "Query.logVolume": 5_000,
     "Query.templates": 500,
 }
+# The schema's own averages, rounded up.
 _INTROSPECTION_SIZES: Final = {
-    "types": 60,
-    "fields": 10,
-    "args": 4,
-    "enumValues": 4,
-    "inputFields": 4,
+    "types": 70,
+    "fields": 6,
+    "args": 1,
+    "enumValues": 1,
+    "inputFields": 1,
+    "interfaces": 1,
+    "possibleTypes": 1,
     "directives": 5,
+    "locations": 5,
 }
 _PAGE_ARGUMENTS: Final = ("first", "limit")
 

@@ -8,6 +8,7 @@ from strawberry.schema.config import StrawberryConfig
 
 from graphql_api.admin import AdminMutation, AdminQuery
 from graphql_api.log_lines import LogLineMutation, LogLineQuery
+from graphql_api.log_live import LogSubscription
 from graphql_api.log_summaries import LogSummaryQuery
 from graphql_api.log_templates import LogTemplateQuery
 from graphql_api.pipeline import PipelineQuery
@@ -27,9 +28,15 @@ class Mutation(LogLineMutation, SessionMutation, AdminMutation):
     """What can be done."""
 
 
+@strawberry.type(description="What can be followed live.")
+class Subscription(LogSubscription):
+    """What can be followed live."""
+
+
 STRAWBERRY_SCHEMA: Final = strawberry.Schema(
     query=Query,
     mutation=Mutation,
+    subscription=Subscription,
     config=StrawberryConfig(scalar_map=SCALARS),
 )
 # Strawberry describes the schema; graphql-core executes it (graphql_api/engine.py).

@@ -70,10 +70,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     api_session_days: Positive = 30
     api_max_connections: Positive = 10
     api_max_waiters: Positive = 1_000
-    api_max_cost: Positive = 50_000
+    api_max_cost: Positive = 100_000
     api_cost_per_second: Positive = 200_000
     api_request_timeout_s: PositiveSeconds = 15.0
     api_cache_lines: Positive = 50_000
+    api_allowed_origins: str = ""
     submit_timeout_s: PositiveSeconds = 5.0
 
     metrics_host: str = "127.0.0.1"

@@ -42,6 +42,10 @@ WINDOWS_WRITTEN: Final = Counter(
 REQUEST_SECONDS: Final = Histogram(
     "aiops_request_seconds", "Time from an API request to its answer", ("route", "status")
 )
+SOCKETS: Final = Gauge("aiops_sockets", "Open WebSockets")
+SOCKET_DROPS: Final = Counter(
+    "aiops_socket_events_dropped_total", "Events dropped for clients that did not read"
+)
 
 
 def configure_logging(level: str) -> None:

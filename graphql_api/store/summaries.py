@@ -85,3 +85,36 @@ async def select_summaries(
             SELECT_SERVICE_SUMMARIES, start_ns, service, wanted.since_ns, wanted.until_ns, limit
         )
     return [_from_row(row) for row in rows]
+
+
+SELECT_SUMMARIES_AT: Final = """
+SELECT service, start_ns, end_ns, revision, updated_at, document, is_open
+FROM log_window_summaries
+WHERE (service, start_ns) IN (SELECT * FROM unnest($1::text[], $2::bigint[]))
+ORDER BY start_ns, service
+"""
+
+
+async def select_summaries_at(
+    database: Database, windows: list[tuple[str, int]]
+) -> list[StoredSummary]:
+    """Return the summaries of these (service, start) windows, oldest first."""
+    services, starts = zip(*windows, strict=True)
+    rows = await database.fetch(SELECT_SUMMARIES_AT, list(services), list(starts))
+    return [_from_row(row) for row in rows]
+
+
+SELECT_SUMMARIES_SINCE: Final = """
+SELECT service, start_ns, end_ns, revision, updated_at, document, is_open
+FROM log_window_summaries
+WHERE updated_at >= $1::timestamptz - interval '5 seconds'
+ORDER BY updated_at LIMIT 1000
+"""
+
+
+async def select_summaries_since(database: Database, moment: datetime) -> list[StoredSummary]:
+    """Return the first thousand summaries revised since shortly before a moment.
+
+    Shortly before: a transaction's time is that of its start, and it may have committed later.
+    """
+    return [_from_row(row) for row in await database.fetch(SELECT_SUMMARIES_SINCE, moment)]

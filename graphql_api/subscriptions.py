@@ -1,0 +1,169 @@
+"""Subscriptions that are alike are one: executed once an event, serialised once, sent to all."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Final, Protocol
+
+import msgspec
+import structlog
+from graphql import ExecutionResult, GraphQLSchema, subscribe
+
+from graphql_api.auth.principal import Role
+from graphql_api.context import RequestContext
+from graphql_api.engine import GraphQLRequest, Prepared, described
+from graphql_api.errors import ApiError, ErrorCode
+from graphql_api.fast_lists import FastListExecutor
+from graphql_api.socket_messages import next_message, text_frame
+from graphql_api.wire import encoded
+
+MAX_GROUPS: Final = 1_000
+
+log = structlog.get_logger(__name__)
+
+
+class Member(Protocol):
+    """A socket's part in a subscription."""
+
+    operation_id: str
+
+    def offer(self, frame: bytes, payload: bytes) -> None:
+        """Send an event's frame, or drop it and count that; never wait."""
+
+    def end(self) -> None:
+        """Tell the client that no more events come."""
+
+
+class GroupKey(msgspec.Struct, frozen=True):
+    """What makes subscriptions alike: who has the same key gets the same bytes."""
+
+    query: str
+    variables: bytes
+    operation_name: str | None
+    role: Role
+
+
+def key_of(request: GraphQLRequest, role: Role) -> GroupKey:
+    """Return the key of a subscription; variables count by value, in any order."""
+    variables = msgspec.json.encode(request.variables or {}, order="deterministic")
+    return GroupKey(request.query, variables, request.operation_name, role)
+
+
+class SubscriptionErrors(Exception):  # noqa: N818 - it carries the errors of an answer
+    """The subscription did not start; `errors` are ready to be sent."""
+
+    def __init__(self, errors: list[dict[str, object]]) -> None:
+        self.errors = errors
+        super().__init__("subscription refused")
+
+
+class _Group:
+    """The members of one subscription and the task that serves them."""
+
+    def __init__(self, stream: AsyncIterator[ExecutionResult], request_id: str) -> None:
+        self.members: set[Member] = set()
+        self._stream = stream
+        self._request_id = request_id
+
+    async def run(self) -> None:
+        async for result in self._stream:
+            self._publish(self._payload(result))
+
+    def _payload(self, result: ExecutionResult) -> bytes:
+        body: dict[str, object] = {"data": result.data}
+        if result.errors:
+            body["errors"] = [described(error, self._request_id) for error in result.errors]
+        return encoded(body)
+
+    def _publish(self, payload: bytes) -> None:
+        frames: dict[str, bytes] = {}
+        for member in tuple(self.members):
+            operation_id = member.operation_id
+            frame = frames.get(operation_id)
+            if frame is None:
+                frame = frames[operation_id] = text_frame(next_message(operation_id, payload))
+            member.offer(frame, payload)
+
+
+class SubscriptionHub:
+    """Finds or starts the group of a subscription."""
+
+    def __init__(self, schema: GraphQLSchema) -> None:
+        self._schema = schema
+        self._groups: dict[GroupKey, _Group] = {}
+        self._tasks: dict[GroupKey, asyncio.Task[None]] = {}
+        self._starting: dict[GroupKey, asyncio.Lock] = {}
+
+    @property
+    def groups(self) -> int:
+        """Return how many different subscriptions run."""
+        return len(self._groups)
+
+    async def join(
+        self,
+        member: Member,
+        prepared: Prepared,
+        request: GraphQLRequest,
+        context: RequestContext,
+    ) -> Callable[[], None]:
+        """Add a member to the group of its subscription and return how it leaves.
+
+        Raises:
+            SubscriptionErrors: the subscription does not start.
+            ApiError: there are too many different ones.
+        """
+        key = key_of(request, context.principal.role)
+        async with self._starting.setdefault(key, asyncio.Lock()):
+            group = self._groups.get(key) or await self._start(key, prepared, request, context)
+            group.members.add(member)
+        return lambda: self._leave(key, group, member)
+
+    async def _start(
+        self, key: GroupKey, prepared: Prepared, request: GraphQLRequest, context: RequestContext
+    ) -> _Group:
+        if len(self._groups) >= MAX_GROUPS:
+            raise ApiError(ErrorCode.RATE_LIMITED, "too many different subscriptions")
+        result: Any = subscribe(
+            self._schema,
+            prepared.document,
+            context_value=context,
+            variable_values=request.variables,
+            operation_name=request.operation_name,
+            executor_class=FastListExecutor,
+        )
+        if asyncio.iscoroutine(result):
+            result = await result
+        if isinstance(result, ExecutionResult):
+            request_id = context.origin.request_id
+            raise SubscriptionErrors([described(one, request_id) for one in result.errors or ()])
+        group = self._groups[key] = _Group(result, context.origin.request_id)
+        self._tasks[key] = asyncio.create_task(self._serve(key, group), name="subscription")
+        return group
+
+    async def _serve(self, key: GroupKey, group: _Group) -> None:
+        try:
+            await group.run()
+        except Exception as exc:  # noqa: BLE001 - the top of a task
+            log.error("subscription_failed", error=type(exc).__name__)  # noqa: TRY400
+        finally:
+            self._forget(key, group)
+            for member in group.members:
+                member.end()
+
+    def _leave(self, key: GroupKey, group: _Group, member: Member) -> None:
+        group.members.discard(member)
+        if not group.members and self._groups.get(key) is group:
+            self._tasks[key].cancel()
+            self._forget(key, group)
+
+    def _forget(self, key: GroupKey, group: _Group) -> None:
+        if self._groups.get(key) is group:
+            del self._groups[key]
+            del self._tasks[key]
+            self._starting.pop(key, None)
+
+    async def close(self) -> None:
+        """End all subscriptions."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
