@@ -31,9 +31,9 @@ _FILLER: Final = re.compile(
 
 def finding_sentence(finding: Finding) -> str:
     """Return `ERROR x42 (baseline 1): <template>; new since 10:02; 98 % host=db-3`."""
-    baseline = _number(finding.expected)
+    severity = f"{finding.severity} " if finding.severity_number else ""
     parts = [
-        f"{finding.severity} x{finding.count} (baseline {baseline}): "
+        f"{severity}x{finding.count} (baseline {_number(finding.expected)}): "
         f"{_clipped(_one_line(finding.template), _TEMPLATE_CHARACTERS)}",
         _kind_phrase(finding),
     ]

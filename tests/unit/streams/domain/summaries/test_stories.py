@@ -1,3 +1,6 @@
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from schemas.severity import ERROR
 from schemas.summaries import Finding, FindingKind, FindingState, WindowSummary
 from streams.domain.summaries import TemplateCount, WindowCounts, rank_findings, write_summary
@@ -142,3 +145,35 @@ def test_the_text_says_when_it_started_peaked_and_ended() -> None:
     assert summaries[2].headline.startswith(
         "over: template 9, started 09:40, peaked 09:47, ended 09:48"
     )
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 60), st.integers(0, 3), st.sampled_from([0, 0, 0, 1, 5]), st.booleans()
+        ),
+        min_size=5,
+        max_size=30,
+    )
+)
+def test_every_story_starts_goes_on_and_ends_at_most_once(
+    rows: list[tuple[int, int, int, bool]],
+) -> None:
+    windows = []
+    for index, (busy, rare, errors, is_missing) in enumerate(rows):
+        counts = steady(t2=busy, t3=0 if is_missing else 12, t4=rare)
+        counts += [template_count(9, errors, ERROR)] if errors else []
+        windows.append(window_counts(index, counts))
+
+    chapters: dict[str, list[FindingState]] = {}
+    for summary in told(windows):
+        ids = [one.id for one in summary.findings]
+        assert len(ids) == len(set(ids))
+        for one in summary.findings:
+            chapters.setdefault(one.id, []).append(one.state)
+
+    for states in chapters.values():
+        middle = states[1:-1] if states[-1] is FindingState.OVER else states[1:]
+        assert states[0] is FindingState.STARTED
+        assert set(middle) <= {FindingState.ONGOING}
