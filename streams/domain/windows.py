@@ -17,13 +17,6 @@ def window_start(timestamp_ns: int, width_ns: int = DEFAULT_WIDTH_NS) -> int:
     return timestamp_ns - timestamp_ns % width_ns
 
 
-def window_starts(first_ns: int, last_ns: int, width_ns: int = DEFAULT_WIDTH_NS) -> range:
-    """Return the starts of all windows from the one of the first time to the one of the last."""
-    return range(
-        window_start(first_ns, width_ns), window_start(last_ns, width_ns) + width_ns, width_ns
-    )
-
-
 def starts_before(start_ns: int, count: int, width_ns: int = DEFAULT_WIDTH_NS) -> range:
     """Return the starts of the `count` windows before the one at `start_ns`, oldest first."""
     return range(start_ns - count * width_ns, start_ns, width_ns)
