@@ -87,7 +87,12 @@ def start_local_service(data_dir: Path, environ: Mapping[str, str]) -> LocalServ
         child_environ = _child_environ(environ, stack)
         settings = load_settings(child_environ)
         asyncio.run(migrate(settings.postgres_dsn))
-        create_topics(settings.kafka_bootstrap, replication=1, partitions={})
+        create_topics(
+            settings.kafka_bootstrap,
+            log_topics=settings.log_topic_names,
+            replication=1,
+            partitions={},
+        )
         children = Children(undo, data_dir, child_environ)
         children.start("worker", "all")
         api = children.start("api")

@@ -6,7 +6,11 @@ import msgspec
 from kafka import TopicPartition
 from kafka.admin import NewTopic, OffsetSpec
 
+from schemas.db.pool import open_pool
+from schemas.errors import ConfigError
+from schemas.settings import Settings
 from schemas.topics import TopicSpec, all_topics
+from streams.store.forgetting import forget_topic
 from streams.topic_check import describe_topics, open_admin
 
 
@@ -28,15 +32,22 @@ class PartitionEnds(msgspec.Struct, frozen=True, kw_only=True):
     end: int
 
 
-def create_topics(bootstrap: str, *, replication: int, partitions: Mapping[str, int]) -> list[str]:
+def create_topics(
+    bootstrap: str,
+    *,
+    log_topics: Sequence[str],
+    replication: int,
+    partitions: Mapping[str, int],
+) -> list[str]:
     """Create the topics that are missing and return their names; repeating is safe.
 
-    `partitions` overrides the number of partitions by topic name.
+    `log_topics` are made beside those that always exist; `partitions` overrides the number of
+    partitions by topic name.
 
     Raises:
         TransientError: the broker does not answer.
     """
-    specs = [_with_partitions(spec, partitions) for spec in all_topics()]
+    specs = [_with_partitions(spec, partitions) for spec in all_topics(log_topics)]
     existing = describe_topics(bootstrap, [spec.name for spec in specs])
     missing = [spec for spec in specs if spec.name not in existing]
     if missing:
@@ -52,6 +63,24 @@ def create_topics(bootstrap: str, *, replication: int, partitions: Mapping[str, 
 def _with_partitions(spec: TopicSpec, partitions: Mapping[str, int]) -> TopicSpec:
     source = spec.name.removesuffix(".dlq")
     return msgspec.structs.replace(spec, partitions=partitions.get(source, spec.partitions))
+
+
+async def forget_stored(settings: Settings, topic: str) -> int:
+    """Drop what is stored of a topic; return how many offsets that were.
+
+    Raises:
+        ConfigError: nothing is stored of the topic.
+    """
+    pool = await open_pool(settings.postgres_dsn, application_name="aiops-topics", max_size=1)
+    try:
+        async with pool.acquire() as connection, connection.transaction():
+            window_minutes = settings.window_s // 60
+            offsets = await forget_topic(connection, topic, window_minutes=window_minutes)
+    finally:
+        await pool.close()
+    if offsets is None:
+        raise ConfigError(f"nothing is stored of topic {topic}")
+    return offsets
 
 
 def list_topics(bootstrap: str) -> list[TopicRow]:

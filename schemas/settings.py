@@ -81,6 +81,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     metrics_port: Port = 0
     log_level: LogLevel = "INFO"
 
+    @property
+    def log_topic_names(self) -> list[str]:
+        """Return the topics of bulk logs."""
+        return [name.strip() for name in self.log_topics.split(",")]
+
 
 def load_settings(environ: Mapping[str, str]) -> Settings:
     """Return the settings in `environ`, defaults for the rest.

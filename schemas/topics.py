@@ -1,8 +1,10 @@
 """Every topic as data: its key, partitions and retention."""
 
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
+from msgspec import structs
 
 DAY_MS: Final = 86_400_000
 DEAD_LETTER_SUFFIX: Final = ".dlq"
@@ -60,6 +62,9 @@ def dead_letter_spec(source: TopicSpec) -> TopicSpec:
     )
 
 
-def all_topics() -> tuple[TopicSpec, ...]:
-    """Return the source topics and their dead letter topics."""
-    return SOURCE_TOPICS + tuple(dead_letter_spec(spec) for spec in SOURCE_TOPICS)
+def all_topics(log_topics: Iterable[str] = ()) -> tuple[TopicSpec, ...]:
+    """Return the source topics, further topics of logs, and their dead letter topics."""
+    own = {spec.name for spec in SOURCE_TOPICS}
+    further = [name for name in log_topics if name not in own]
+    sources = *SOURCE_TOPICS, *(structs.replace(LOGS_RAW, name=name) for name in further)
+    return *sources, *(dead_letter_spec(spec) for spec in sources)

@@ -89,7 +89,7 @@ def plan_tasks(settings: Settings, role: Role, slot: str) -> list[Task]:
     """Return what a worker of this role runs; `slot` names it among those of its role."""
     if role == LOGS:
         bulk = bulk_policy(settings)
-        return [_task("logs", log_topics(settings), bulk, slot, logs_handler(settings))]
+        return [_task("logs", settings.log_topic_names, bulk, slot, logs_handler(settings))]
     if role == INTERACTIVE_ROLE:
         lanes = {"submitted": LOGS_SUBMITTED.name, "commits": COMMITS_RAW.name}
         return [
@@ -116,16 +116,11 @@ def handler_of(settings: Settings, topic: str) -> LogsHandler | CommitsHandler:
     Raises:
         ConfigError: no stream of ours reads the topic.
     """
-    if topic in {*log_topics(settings), LOGS_SUBMITTED.name}:
+    if topic in {*settings.log_topic_names, LOGS_SUBMITTED.name}:
         return logs_handler(settings)
     if topic == COMMITS_RAW.name:
         return CommitsHandler()
     raise ConfigError(f"no stream reads topic {topic}", setting="AIOPS_LOG_TOPICS")
-
-
-def log_topics(settings: Settings) -> list[str]:
-    """Return the bulk log topics the settings name."""
-    return [name.strip() for name in settings.log_topics.split(",") if name.strip()]
 
 
 async def run_worker(settings: Settings, role: Role, slot: str) -> None:

@@ -7,7 +7,7 @@ import click
 import msgspec
 
 from aiops.status import partition_lags
-from aiops.topics import create_topics, list_topics
+from aiops.topics import create_topics, forget_stored, list_topics
 from schemas.settings import load_settings
 
 
@@ -23,7 +23,12 @@ def create(replication: int, partitions: int | None) -> None:
     """Create the topics that are missing; repeating is safe."""
     settings = load_settings(os.environ)
     chosen = {"logs.raw": partitions} if partitions else {}
-    created = create_topics(settings.kafka_bootstrap, replication=replication, partitions=chosen)
+    created = create_topics(
+        settings.kafka_bootstrap,
+        log_topics=settings.log_topic_names,
+        replication=replication,
+        partitions=chosen,
+    )
     for name in created:
         click.echo(f"created {name}")
     if not created:
@@ -41,6 +46,20 @@ def list_command(*, as_json: bool) -> None:
             click.echo(f"{row.name:24} {row.partitions:4} partitions {row.records:12} records")
         else:
             click.echo(f"{row.name:24} missing: run `aiops topics create`")
+
+
+@group.command("forget")
+@click.argument("topic")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def forget(topic: str, *, yes: bool) -> None:
+    """Drop what is stored of a topic that was made anew, so that it is read from its start.
+
+    Stop the workers first: they hold the former offsets.
+    """
+    if not yes:
+        click.confirm(f"Drop all lines, counts and offsets of {topic}?", abort=True)
+    offsets = asyncio.run(forget_stored(load_settings(os.environ), topic))
+    click.echo(f"forgot {offsets} stored offsets of {topic}")
 
 
 @group.command("lag")
