@@ -249,12 +249,18 @@ def _where(error: BaseException) -> str:
     return " ".join(frames[-4:])
 
 
-def _holds_nul(value: object) -> bool:
-    if isinstance(value, str):
-        return "\0" in value
-    if isinstance(value, Mapping):
-        return any(_holds_nul(one) for one in value.values())
-    return isinstance(value, list) and any(_holds_nul(one) for one in value)
+def _holds_nul(variables: Mapping[str, object]) -> bool:
+    """Tell whether a text in the variables, however deep, has a NUL character."""
+    waiting: list[object] = [variables]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str) and "\0" in value:
+            return True
+        if isinstance(value, Mapping):
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value)
+    return False
 
 
 def is_mutation(plan: OperationPlan) -> bool:

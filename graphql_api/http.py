@@ -99,6 +99,11 @@ async def read_request(request: web.Request) -> GraphQLRequest:
         decoded = orjson.loads(await request.read())
     except orjson.JSONDecodeError as exc:
         raise bad_request("the body is not valid JSON in UTF-8") from exc
+    except web.RequestPayloadError as exc:
+        # Where the next request starts is not known.
+        refused = bad_request("the body is not encoded as its headers say")
+        refused.headers["Connection"] = "close"
+        raise refused from exc
     return _checked(decoded)
 
 
@@ -203,8 +208,11 @@ def response(
     body: object, status: int, media_type: str, headers: Mapping[str, str] | None = None
 ) -> web.Response:
     """Return a response with a JSON body."""
-    return web.Response(
+    answer = web.Response(
         body=encoded(body),
         status=status,
         headers={"Content-Type": f"{media_type}; charset=utf-8", **(headers or {})},
     )
+    if "Connection" in answer.headers:
+        answer.force_close()
+    return answer

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from aiops.api_processes import run_api_processes
 from graphql_api.app import create_app
+from graphql_api.runner import ApiRunner
 from schemas.errors import ConfigError
 from schemas.settings import Settings, load_settings
 from schemas.telemetry import configure_logging
@@ -31,7 +32,7 @@ def command(*, processes: int | None, share_port: bool) -> None:
 
 
 async def _serve(settings: Settings, *, reuse_port: bool) -> None:
-    runner = web.AppRunner(
+    runner = ApiRunner(
         create_app(settings), access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT_S
     )
     stopping = asyncio.Event()

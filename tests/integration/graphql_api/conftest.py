@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
-from aiohttp.web import Application, Request
+from aiohttp.web import Application, AppRunner, Request
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -22,6 +22,7 @@ from graphql_api.auth.administration import Actor
 from graphql_api.auth.passwords import Passwords
 from graphql_api.auth.principal import Origin, Principal, Role
 from graphql_api.auth.tokens import PrivateKey
+from graphql_api.runner import ApiRunner
 from schemas.db.pool import Connection
 from schemas.settings import Settings
 
@@ -36,6 +37,13 @@ TESTER = Actor(
     Principal(subject="test", name="test", role=Role.ADMIN, expires_at=0.0),
     Origin(request_id="test", address="local"),
 )
+
+
+class ApiServer(TestServer):
+    """Serves the application as `aiops api` does."""
+
+    async def _make_runner(self, **kwargs: Any) -> AppRunner:
+        return ApiRunner(self.app, **kwargs)
 
 
 @dataclass
@@ -106,7 +114,7 @@ def api_settings(database: str) -> Settings:
 async def api(api_settings: Settings) -> AsyncIterator[Api]:
     """The served application, with a token for each role."""
     await create_users(api_settings.postgres_dsn)
-    async with TestClient(TestServer(create_app(api_settings))) as client:
+    async with TestClient(ApiServer(create_app(api_settings))) as client:
         served = Api(client, api_settings, {})
         for role in ("viewer", "operator", "admin"):
             served.tokens[role] = (await served.login(role))["accessToken"]
@@ -136,8 +144,8 @@ async def signed_apis(
     settings = msgspec.structs.replace(api_settings, api_signing_key=signing_keys[0])
     await create_users(settings.postgres_dsn)
     async with (
-        TestClient(TestServer(create_app(settings))) as one,
-        TestClient(TestServer(create_app(settings))) as other,
+        TestClient(ApiServer(create_app(settings))) as one,
+        TestClient(ApiServer(create_app(settings))) as other,
     ):
         yield Api(one, settings, {}), Api(other, settings, {})
 

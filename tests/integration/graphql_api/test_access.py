@@ -7,12 +7,12 @@ from typing import Any
 import asyncpg
 import msgspec
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 
 from graphql_api.app import SERVICES, create_app
 from graphql_api.auth.sessions import MAX_FAILURES_PER_ACCOUNT
 from schemas.db.pool import Connection
-from tests.integration.graphql_api.conftest import LOGIN, PASSWORD, Api
+from tests.integration.graphql_api.conftest import LOGIN, PASSWORD, Api, ApiServer
 
 pytestmark = pytest.mark.integration
 
@@ -265,7 +265,7 @@ async def test_keys_rotate_without_a_failed_request(
     rotated = msgspec.structs.replace(
         signed_api.settings, api_signing_key=new, api_previous_signing_keys=old
     )
-    async with TestClient(TestServer(create_app(rotated))) as client:
+    async with TestClient(ApiServer(create_app(rotated))) as client:
         after = Api(client, rotated, {})
         jwks = await (await client.get("/.well-known/jwks.json")).json()
 

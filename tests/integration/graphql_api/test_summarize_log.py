@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 import msgspec
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from graphql_api.app import SERVICES, create_app
@@ -19,7 +19,7 @@ from schemas.db.pool import Connection
 from schemas.ids import RecordId
 from schemas.settings import Settings
 from schemas.topics import LOGS_SUBMITTED
-from tests.integration.graphql_api.conftest import Api, create_users
+from tests.integration.graphql_api.conftest import Api, ApiServer, create_users
 from tests.integration.graphql_api.seeding import make_line, seed_lines
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ async def test_without_a_worker_the_answer_is_pending_and_comes_later(
     api: Api, connection: Connection
 ) -> None:
     settings = msgspec.structs.replace(api.settings, submit_timeout_s=2.0)
-    async with TestClient(TestServer(create_app(settings))) as client:
+    async with TestClient(ApiServer(create_app(settings))) as client:
         impatient = Api(client, settings, {})
         impatient.tokens["operator"] = (await impatient.login("operator"))["accessToken"]
         entry = (await impatient.ask(SUBMIT, role="operator", raw="disk full"))["summarizeLog"]
@@ -173,7 +173,7 @@ async def away_api(database: str) -> AsyncIterator[Api]:
     """An application whose broker is away."""
     settings = Settings(postgres_dsn=database, kafka_bootstrap="127.0.0.1:9", submit_timeout_s=1.0)
     await create_users(database)
-    async with TestClient(TestServer(create_app(settings))) as client:
+    async with TestClient(ApiServer(create_app(settings))) as client:
         served = Api(client, settings, {})
         served.tokens["operator"] = (await served.login("operator"))["accessToken"]
         yield served
@@ -197,7 +197,7 @@ async def test_bad_lines_are_refused(away_api: Api) -> None:
 
 async def test_the_waiters_are_bounded(database: str) -> None:
     settings = Settings(postgres_dsn=database, kafka_bootstrap="127.0.0.1:9", api_max_waiters=1)
-    async with TestClient(TestServer(create_app(settings))) as client:
+    async with TestClient(ApiServer(create_app(settings))) as client:
         assert client.app is not None
         listener = client.app[SERVICES].listener
 
