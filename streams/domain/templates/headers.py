@@ -35,7 +35,7 @@ _PRIORITY: Final = re.compile(r"<[0-9]{1,3}>(?:[0-9] )?")
 _WORD: Final = re.compile(r"[a-z]+\s+")
 # Opaque tokens that must come first, so that plain words may follow them.
 _MIN_OPAQUE: Final = 2
-_LEADING: Final = re.compile(r"(?:-|[A-Z_]+|[^\s\"']*[0-9._][^\s\"']*)\s+")
+_LEADING: Final = re.compile(r"(?:-|[A-Z_]+|(?=[^\s\"']*[0-9._])[^\s\"']+)\s+")
 _LEVEL: Final = re.compile(
     r"[\[(<]?(?:TRACE|DEBUG|INFO|INFORMATION|NOTICE|WARN|WARNING|ERROR|ERR|SEVERE|CRITICAL|CRIT"
     r"|ALERT|EMERG|FATAL|PANIC|Note|FINE|FINER|FINEST|CONFIG|LOG|VERBOSE"
@@ -65,12 +65,13 @@ _SPACE: Final = re.compile(r"[\s|]*")
 def split_header(line: str) -> tuple[str, str]:
     """Return (header, body) of a raw line; the header is empty when none is recognised.
 
-    A header is known by a time stamp among its first tokens. Linear in the length of the header.
+    A header is known by a time stamp among its first tokens; it ends within the first 400 characters.
     """
-    start = _first_time(line)
+    head = line[:_MAX_HEADER_CHARS]
+    start = _first_time(head)
     if start is None:
         return "", line
-    end = _Scanner(line[: start + _MAX_HEADER_CHARS], start).scan()
+    end = _Scanner(head, start).scan()
     body = line[end:]
     return (line[:end].rstrip(), body) if body.strip() else ("", line)
 

@@ -49,11 +49,14 @@ def shape_id(service: str | None, shape: str) -> int:
 
 
 def shape_text(body: str) -> str:
-    """Return the text of a body that its shape is made of: one line, single blanks."""
+    """Return the text of a body that its shape is made of: one line, single blanks.
+
+    What a shape leaves out of a long line stands apart at the end, at most as long again.
+    """
     first, _, rest = body.lstrip("\r\n").partition("\n")
-    thrown = _thrown(first, rest)
-    line = " ".join(split_tokens(first.translate(CLEAN)))
-    return f"{line} {thrown}" if thrown else line
+    seen, unseen = first[:MAX_LINE_CHARS], first[MAX_LINE_CHARS : 2 * MAX_LINE_CHARS]
+    tokens = split_tokens(seen.translate(CLEAN)) + unseen.translate(CLEAN).split()
+    return " ".join([*tokens, *filter(None, [_thrown(first, rest)])])
 
 
 def _thrown(first: str, rest: str) -> str:

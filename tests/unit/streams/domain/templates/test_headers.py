@@ -50,3 +50,12 @@ def test_the_header_ends_where_the_message_begins(header: str, body: str) -> Non
 )
 def test_a_line_without_header_is_all_body(line: str) -> None:
     assert split_header(line) == ("", line)
+
+
+@pytest.mark.parametrize("unit", ["a.", "a_", "[", "1 ", "A ", "x:", "-", "2024-01-01 10:00:00 "])
+def test_a_huge_line_loses_at_most_a_short_header(unit: str) -> None:
+    line = unit * 200_000
+    header, body = split_header(line)
+
+    assert len(header) <= 400
+    assert line.endswith(body)
