@@ -12,6 +12,7 @@ from typing import Any, Final, TypeAlias, cast
 
 import aiokafka
 import faust
+import msgspec
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.transports import SchedulingStrategyT
@@ -22,6 +23,7 @@ from streams.offsets import PartitionRange
 
 # Faust goes on without a seek when its own wait (broker_request_timeout, 40 s) runs out.
 CLAIM_TIMEOUT_S: Final = 30.0
+BROKER_TIMEOUT_S: Final = 5.0
 
 # Told the ranges of the partitions just assigned, answers where each is to be read from.
 ClaimPartitions: TypeAlias = Callable[
@@ -233,3 +235,53 @@ class BatchTransport(driver.Transport):
     """Faust's aiokafka transport with our consumer."""
 
     Consumer = BatchConsumer
+
+
+class PartitionStand(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an assigned partition stands: fetched to, handed to the agent, stored, and its end."""
+
+    topic: str
+    partition: int
+    fetched: int
+    delivered: int
+    stored: int
+    end: int
+
+    @property
+    def is_waiting(self) -> bool:
+        """Tell whether a record waits to be fetched or stored (a marker at the end is none)."""
+        return self.fetched < self.end or self.stored < self.delivered
+
+    @property
+    def lag(self) -> int:
+        """Return the records that are not stored, 0 when nothing waits."""
+        return self.end - self.stored if self.is_waiting else 0
+
+
+async def partition_stands(
+    app: BatchApp, stored: Mapping[tuple[str, int], int]
+) -> list[PartitionStand]:
+    """Return how the app's assigned partitions stand; `stored` is what the agent has committed.
+
+    Raises:
+        TimeoutError: the broker did not answer in time.
+    """
+    consumer = cast("BatchConsumer", app.consumer)
+    assigned = sorted(consumer.assignment())
+    if not assigned or app.rebalancing:
+        return []
+    positions = cast("BatchScheduler", consumer.scheduler).positions
+    async with asyncio.timeout(BROKER_TIMEOUT_S):
+        ends = await consumer.highwaters(*assigned)
+        fetched = {tp: await consumer.position(tp) or 0 for tp in assigned}
+    return [
+        PartitionStand(
+            topic=tp.topic,
+            partition=tp.partition,
+            fetched=fetched[tp],
+            delivered=positions.get(TP(*tp), fetched[tp]),
+            stored=stored.get((tp.topic, tp.partition), positions.get(TP(*tp), fetched[tp])),
+            end=ends[tp],
+        )
+        for tp in assigned
+    ]

@@ -39,17 +39,27 @@ class ChildFailedError(AiOpsError):
 
 
 class ChildSpec:
-    """One child: its name in logs, and the arguments of `aiops worker`."""
+    """One child: its name in logs, and the arguments of `aiops worker`.
 
-    def __init__(self, role: str, slot: int) -> None:
+    A child ends when its standard input does, so that it never outlives a killed supervisor.
+    """
+
+    def __init__(self, role: str, slot: int, metrics_port: int = 0) -> None:
         self.name = f"{role}-{slot}"
-        self.arguments = (role, "--slot", str(slot))
+        port = ("--metrics-port", str(metrics_port)) if metrics_port else ()
+        self.arguments = (role, "--slot", str(slot), "--until-stdin-ends", *port)
 
 
-def plan_children(processes: int) -> list[ChildSpec]:
-    """Return the children of `aiops worker all`: bulk logs on `processes`, the rest once."""
-    logs = [ChildSpec(LOGS, slot) for slot in range(processes)]
-    return [*logs, ChildSpec(INTERACTIVE_ROLE, 0), ChildSpec(FINALIZER, 0)]
+def plan_children(processes: int, metrics_port: int = 0) -> list[ChildSpec]:
+    """Return the children of `aiops worker all`: bulk logs on `processes`, the rest once.
+
+    Each serves its metrics on a port of its own, from `metrics_port` on; 0 means nowhere.
+    """
+    slots = [*((LOGS, slot) for slot in range(processes)), (INTERACTIVE_ROLE, 0), (FINALIZER, 0)]
+    return [
+        ChildSpec(role, slot, metrics_port + number if metrics_port else 0)
+        for number, (role, slot) in enumerate(slots)
+    ]
 
 
 async def run_supervisor(children: Sequence[ChildSpec]) -> None:
@@ -103,7 +113,12 @@ async def _keep_running(child: ChildSpec, stopping: asyncio.Event) -> None:
 
 async def _run_once(child: ChildSpec, stopping: asyncio.Event) -> int:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "aiops", "worker", *child.arguments
+        sys.executable,
+        "-m",
+        "aiops",
+        "worker",
+        *child.arguments,
+        stdin=asyncio.subprocess.PIPE,
     )
     log.info("worker_started", worker=child.name, pid=process.pid)
     ended = asyncio.create_task(process.wait())

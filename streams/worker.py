@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
@@ -30,6 +30,7 @@ from streams.dead_letters import DeadLetterLimitError, DeadLetterProducer
 from streams.domain.changelog.config import ChangelogConfig
 from streams.domain.windows import NANOSECONDS
 from streams.finalizer import Finalizer
+from streams.health import Watched, WorkerHealth, serve_health, watch
 from streams.leadership import lead
 from streams.offsets import PartitionRange, claim_partition
 from streams.retrying import retry_transient
@@ -146,9 +147,15 @@ async def run_worker(settings: Settings, role: Role, slot: str) -> None:
         stack.push_async_callback(dead_letters.stop)
         tasks = plan_tasks(settings, role, slot)
         creating = _create_apps(settings, tasks, pool, dead_letters)
-        apps = await _unless_stopped(stopping, creating)
-        if apps is not None:
-            await _run_apps(apps, stopping)
+        watched = await _unless_stopped(stopping, creating)
+        if watched is None:
+            return
+        health = WorkerHealth()
+        if settings.metrics_port:
+            runner = await serve_health(health, settings.metrics_host, settings.metrics_port)
+            stack.push_async_callback(runner.cleanup)
+        apps = [one.app for one in watched]
+        await _run_apps(apps, watch(health, watched, pool), stopping)
 
 
 async def _unless_stopped(stopping: asyncio.Event, work: Awaitable[_T]) -> _T | None:
@@ -188,7 +195,7 @@ async def run_leaders(settings: Settings, pool: Pool, stopping: asyncio.Event) -
 
 async def _create_apps(
     settings: Settings, tasks: Sequence[Task], pool: Pool, dead_letters: DeadLetterProducer
-) -> list[BatchApp]:
+) -> list[Watched]:
     writer = uuid4()
     names = [topic for task in tasks for topic in task.plan.topics]
     needed = [*names, *map(dead_letter_topic, names)]
@@ -196,13 +203,14 @@ async def _create_apps(
         "check_topics", partial(require_topics, settings.kafka_bootstrap, needed)
     )
     claim = partial(claim_partitions, pool, writer, topics)
-    apps = []
+    watched = []
     for task in tasks:
         agent = BatchAgent(
             task.handler, settings=settings, pool=pool, dead_letters=dead_letters, writer=writer
         )
-        apps.append(create_app(settings, task.plan, claim=claim, run_agent=agent.run))
-    return apps
+        app = create_app(settings, task.plan, claim=claim, run_agent=agent.run)
+        watched.append(Watched(app, agent.stored))
+    return watched
 
 
 async def _open_migrated_pool(settings: Settings, role: Role) -> Pool:
@@ -245,16 +253,21 @@ async def claim_partitions(
     return await retry_transient("claim_partitions", attempt)
 
 
-async def _run_apps(apps: Sequence[BatchApp], stopping: asyncio.Event) -> None:
-    """Run the apps until one ends or the event is set, then stop them all.
+async def _run_apps(
+    apps: Sequence[BatchApp], watching: Coroutine[Any, Any, None], stopping: asyncio.Event
+) -> None:
+    """Run the apps until one ends, the watchdog barks or the event is set, then stop them all.
 
     Raises:
         ConfigError, DeadLetterLimitError, WorkerFailedError: why an app ended by itself.
+        StalledError: an app made no progress.
     """
-    runs = [asyncio.create_task(_run_app(app, stopping)) for app in apps]
+    watchdog = asyncio.create_task(watching)
+    runs = [*(asyncio.create_task(_run_app(app, stopping)) for app in apps), watchdog]
     await asyncio.wait(runs, return_when=asyncio.FIRST_COMPLETED)
     failures = [exc for run in runs if run.done() and (exc := run.exception()) is not None]
     stopping.set()
+    watchdog.cancel()
     for failure in failures:
         # Said now: the stop below may not come to an end.
         log.error("app_failed", error=str(failure))

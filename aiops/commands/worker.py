@@ -2,9 +2,12 @@
 
 import asyncio
 import os
+import signal
 import sys
+import threading
 
 import click
+import msgspec
 import structlog
 
 from schemas.errors import AiOpsError, ConfigError
@@ -21,22 +24,42 @@ log = structlog.get_logger()
 @click.argument("role", type=click.Choice([*ROLES, "all"]))
 @click.option("--processes", type=click.IntRange(1, 64), help="Bulk log processes (with `all`).")
 @click.option("--slot", default=None, help="Names this worker among those of its role.")
-def command(role: str, processes: int | None, slot: str | None) -> None:
+@click.option("--metrics-port", type=click.IntRange(1, 65_535), hidden=True)
+@click.option("--until-stdin-ends", is_flag=True, hidden=True)
+def command(
+    *,
+    role: str,
+    processes: int | None,
+    slot: str | None,
+    metrics_port: int | None,
+    until_stdin_ends: bool,
+) -> None:
     """Read the topics and write to Postgres until SIGTERM or Ctrl-C.
 
     Exit status 1: too many records were rejected; 2: wrong configuration; 3: crashed, start again.
     """
     settings = load_settings(os.environ)
+    if metrics_port is not None:
+        settings = msgspec.structs.replace(settings, metrics_port=metrics_port)
     configure_logging(settings.log_level)
+    if until_stdin_ends:
+        threading.Thread(target=_end_with_stdin, daemon=True).start()
     if role == "all":
-        _supervise(processes or settings.worker_processes)
+        _supervise(processes or settings.worker_processes, settings.metrics_port)
     else:
         _work(settings, role, slot or settings.worker_slot)
 
 
-def _supervise(processes: int) -> None:
+def _end_with_stdin() -> None:
+    """Ask this process to stop once whoever holds the other end of its input is gone."""
+    while sys.stdin.buffer.read(1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _supervise(processes: int, metrics_port: int) -> None:
     try:
-        asyncio.run(run_supervisor(plan_children(processes)))
+        asyncio.run(run_supervisor(plan_children(processes, metrics_port)))
     except ChildFailedError as exc:
         click.echo(f"aiops: {exc}", err=True)
         sys.exit(exc.status)

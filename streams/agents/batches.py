@@ -78,6 +78,8 @@ class BatchAgent(Generic[_P]):
         self._pool = pool
         self._dead_letters = dead_letters
         self._writer = writer
+        # How far each partition is stored, for the watchdog.
+        self.stored: dict[tuple[str, int], int] = {}
         self._limits = defaultdict[str, DeadLetterLimit](
             lambda: DeadLetterLimit(
                 max_ratio=settings.dead_letter_max_ratio, max_run=settings.dead_letter_max_run
@@ -107,6 +109,7 @@ class BatchAgent(Generic[_P]):
             # The partition is another worker's now, which reads from the same stored offset.
             log.warning("batch_refused", topic=batch.topic, partition=batch.partition)
             return
+        self.stored[batch.topic, batch.partition] = batch.offset + 1
         _count(batch.topic, written)
         BATCH_SECONDS.labels(batch.topic).observe(monotonic() - started)
         log.info(

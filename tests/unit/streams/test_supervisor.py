@@ -42,4 +42,10 @@ def test_bulk_logs_get_processes_of_their_own_and_the_rest_one_each() -> None:
         "interactive-0",
         "finalizer-0",
     ]
-    assert children[1].arguments == ("logs", "--slot", "1")
+    assert children[1].arguments == ("logs", "--slot", "1", "--until-stdin-ends")
+
+
+def test_each_child_serves_its_metrics_on_a_port_of_its_own() -> None:
+    ports = [child.arguments[-1] for child in plan_children(2, metrics_port=9100)]
+
+    assert ports == ["9100", "9101", "9102", "9103"]

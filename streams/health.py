@@ -1,0 +1,178 @@
+"""Tells a stalled worker from a slow database: liveness, readiness, metrics, and a watchdog."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from time import monotonic
+from typing import Final, NamedTuple, TypeAlias
+
+import asyncpg
+import msgspec
+from aiohttp import web
+from aiokafka.errors import KafkaError
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from schemas.db.pool import Pool
+from schemas.errors import AiOpsError
+from schemas.telemetry import LAG_RECORDS
+from streams.batch_delivery import BatchApp, PartitionStand, partition_stands
+
+CHECK_INTERVAL_S: Final = 5.0
+PING_TIMEOUT_S: Final = 5.0
+# Lag, a healthy database, and nothing stored for so long: Faust does not restart itself.
+STALL_TIMEOUT_S: Final = 120.0
+# The event loop has not come round to the check for so long: it is blocked.
+TICK_TIMEOUT_S: Final = 30.0
+
+Clock: TypeAlias = Callable[[], float]
+
+
+class StalledError(AiOpsError):
+    """A partition has records waiting, the database is well, and nothing moves: start again."""
+
+    def __init__(self, *, topic: str, partition: int, waiting_s: float) -> None:
+        self.topic = topic
+        self.partition = partition
+        super().__init__(f"{topic}[{partition}] has not moved for {waiting_s:.0f} s")
+
+
+class StallDetector:
+    """Remembers since when each partition has been waiting without moving."""
+
+    def __init__(self, timeout_s: float = STALL_TIMEOUT_S) -> None:
+        self._timeout_s = timeout_s
+        self._since: dict[tuple[str, int], tuple[int, float]] = {}
+
+    def observe(
+        self, now_s: float, stands: Sequence[PartitionStand], *, is_database_well: bool
+    ) -> None:
+        """Take in how the partitions stand now.
+
+        Raises:
+            StalledError: one has had records waiting for too long, with the database well.
+        """
+        for stand in stands:
+            place = (stand.topic, stand.partition)
+            stored, since_s = self._since.get(place, (stand.stored, now_s))
+            if not is_database_well or not stand.is_waiting or stored != stand.stored:
+                self._since[place] = (stand.stored, now_s)
+                continue
+            self._since[place] = (stored, since_s)
+            if now_s - since_s >= self._timeout_s:
+                raise StalledError(
+                    topic=stand.topic, partition=stand.partition, waiting_s=now_s - since_s
+                )
+
+
+class HealthReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What `/readyz` answers: ready, or why not."""
+
+    is_ready: bool
+    reasons: list[str]
+
+
+class WorkerHealth:
+    """The state of one worker process, renewed by `watch`."""
+
+    def __init__(self, clock: Clock = monotonic) -> None:
+        self._clock = clock
+        self._ticked_s = clock()
+        self.reasons: list[str] = ["starting"]
+
+    @property
+    def is_alive(self) -> bool:
+        """Tell whether the event loop still comes round."""
+        return self._clock() - self._ticked_s < TICK_TIMEOUT_S
+
+    @property
+    def report(self) -> HealthReport:
+        """Return whether the worker is ready, and why not."""
+        return HealthReport(is_ready=not self.reasons, reasons=self.reasons)
+
+    def tick(self, reasons: list[str]) -> None:
+        """Note that the event loop came round, and what keeps the worker from being ready."""
+        self._ticked_s = self._clock()
+        self.reasons = reasons
+
+
+class Watched(NamedTuple):
+    """A Faust app, and how far its agent has stored each partition."""
+
+    app: BatchApp
+    stored: Mapping[tuple[str, int], int]
+
+
+async def watch(health: WorkerHealth, watched: Sequence[Watched], pool: Pool) -> None:
+    """Check again and again; ends only by what it raises.
+
+    Raises:
+        StalledError: a partition has had records waiting for too long, with the database well.
+    """
+    detector = StallDetector()
+    while True:
+        is_database_well = await _answers(pool)
+        reasons = [] if is_database_well else ["Postgres does not answer"]
+        for one in watched:
+            reasons += await _check_app(one, detector, is_database_well=is_database_well)
+        health.tick(reasons)
+        await asyncio.sleep(CHECK_INTERVAL_S)
+
+
+async def _check_app(
+    watched: Watched, detector: StallDetector, *, is_database_well: bool
+) -> list[str]:
+    """Return what keeps an app from being ready; a broker that is away stalls nothing."""
+    name = watched.app.conf.id
+    if watched.app.rebalancing:
+        return [f"{name} is rebalancing"]
+    try:
+        stands = await partition_stands(watched.app, watched.stored)
+    except (OSError, TimeoutError, KafkaError):
+        return ["Kafka does not answer"]
+    for stand in stands:
+        LAG_RECORDS.labels(stand.topic, str(stand.partition)).set(stand.lag)
+    detector.observe(monotonic(), stands, is_database_well=is_database_well)
+    return []
+
+
+async def _answers(pool: Pool) -> bool:
+    try:
+        async with asyncio.timeout(PING_TIMEOUT_S), pool.acquire() as connection:
+            await connection.execute("SELECT 1")
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        return False
+    return True
+
+
+async def serve_health(health: WorkerHealth, host: str, port: int) -> web.AppRunner:
+    """Serve `/livez`, `/readyz` and `/metrics`; the caller cleans the runner up.
+
+    Raises:
+        OSError: the port is taken.
+    """
+
+    async def livez(_: web.Request) -> web.Response:
+        return web.json_response({"is_alive": health.is_alive}, status=_status(health.is_alive))
+
+    async def readyz(_: web.Request) -> web.Response:
+        report = health.report
+        return web.Response(
+            body=msgspec.json.encode(report),
+            status=_status(report.is_ready),
+            content_type="application/json",
+        )
+
+    async def metrics(_: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    app = web.Application()
+    app.router.add_get("/livez", livez)
+    app.router.add_get("/readyz", readyz)
+    app.router.add_get("/metrics", metrics)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, host, port).start()
+    return runner
+
+
+def _status(is_well: bool) -> int:  # noqa: FBT001 - the only argument says what it is
+    return 200 if is_well else 503
