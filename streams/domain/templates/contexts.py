@@ -6,6 +6,7 @@ from math import inf
 from typing import Final, NamedTuple, TypeAlias
 
 from streams.domain.templates.lexicon import (
+    MESSAGE_KEYS,
     NAMING_WORDS,
     PREPOSITIONS,
     UNITS,
@@ -46,7 +47,8 @@ def mergeable(values: set[str], context: Context) -> list[set[str]]:
     if context.word == WILD and context.separator == " " and are_units(values):
         return [values]
     open_values = {value for value in values if not _is_guarded(value)}
-    if len(open_values) >= threshold(context):
+    is_variable = WILD in open_values and len(open_values) > 1 and _names(context)
+    if is_variable or len(open_values) >= threshold(context):
         return [open_values]
     return _numbered(open_values)
 
@@ -67,14 +69,17 @@ def _is_guarded(value: str) -> bool:
 
 def _names(context: Context) -> bool:
     """Say whether the word at a position is a name: "user bob", "user=bob", "'bob'"."""
-    return context.separator.endswith(("=", "'", '"')) or context.word.lower() in NAMING_WORDS
+    before = context.word.lower()
+    if before in MESSAGE_KEYS:
+        return False
+    return context.separator.endswith(("=", "'", '"')) or before in NAMING_WORDS
 
 
 def threshold(context: Context) -> float:
     """Return how many different words make a position a variable; infinite for the first word."""
     if context.is_first:
         return inf
-    if context.separator.endswith("="):
+    if context.separator.endswith("=") and _names(context):
         return _AFTER_EQUALS
     if _names(context) or context.word.lower() in PREPOSITIONS:
         return _NAMED

@@ -65,7 +65,7 @@ _SPACE: Final = re.compile(r"[\s|]*")
 def split_header(line: str) -> tuple[str, str]:
     """Return (header, body) of a raw line; the header is empty when none is recognised.
 
-    A header is known by a time stamp among its first tokens; it ends within the first 400 characters.
+    A header is known by a time stamp among its first tokens and ends within 400 characters.
     """
     head = line[:_MAX_HEADER_CHARS]
     start = _first_time(head)

@@ -64,13 +64,18 @@ _INNER: Final = re.compile(r"([:{}@/?&!#]|\.{2,})")
 _DOTTED: Final = re.compile(r"[A-Za-z_$*][\w$*-]*(?:\.[\w$*-]+){2,}")
 _HEX_WORD: Final = re.compile(r"[a-f]{8,}|[A-F]{8,}")
 _WORD_DOT_NUMBER: Final = re.compile(r"([A-Za-z_-]+)\.0")
-_HOST: Final = re.compile(
+_HOST_PATTERN: Final = (
     r"[a-z-]+(?:\.[a-z-]+)*\."
     r"(?:com|net|org|edu|gov|mil|io|de|fr|uk|us|jp|cn|hk|ru|br|nl|eu|au|ca|ch|se|es|pl|kr|tw"
     r"|local|internal|lan|localdomain|corp)"
 )
+_HOST: Final = re.compile(_HOST_PATTERN)
 _LONE_COLON: Final = re.compile(r":(?!:)")
-_PLACE: Final = re.compile(r"[\w-]+(?:\.[\w-]+)+:0")
+# Host and port, file and line.
+_PLACE: Final = re.compile(
+    rf"(?:{_HOST_PATTERN}|[\w-]+(?:\.[\w-]+){{2,}}"
+    r"|[\w-]+\.(?:c|cc|cpp|cs|go|h|java|js|kt|php|py|rb|rs|scala|ts)):0"
+)
 _MAILBOX: Final = re.compile(r"[\w.+-]+@[A-Za-z][A-Za-z.-]*")
 _NAMED_PATH: Final = re.compile(r"([A-Za-z_-]+:)(/[^/].*)")
 _PERCENT: Final = re.compile(r"[+-]?[0.]+%")

@@ -25,6 +25,8 @@ ONE_LINE_EACH = [
     ("lock=233570404, flags=0x1, ws=null", "lock=<*>, flags=<*>, ws=null"),
     ('tag="View Lock", name=x', 'tag="<*>", name=x'),
     ('level=info msg="Starting up" took=5', 'level=info msg="Starting up" took=<*>'),
+    ("state.clipTop:180, i:0", "state.clipTop:<*>, i:<*>"),
+    ("at main.go:123 and proxy.example.com:80", "at <*> and <*>"),
     ("core.2275", "core.<*>"),
     ("value.........0", "value.........<*>"),
     ("connection from 1.2.3.4 () now", "connection from <*> (<*>) now"),

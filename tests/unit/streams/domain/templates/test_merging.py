@@ -107,6 +107,18 @@ def test_a_number_in_a_name_is_constant_until_a_second_is_seen() -> None:
     assert set(groups(["link eth0 is up", "link eth1 is up"]).values()) == {"link <*> is up"}
 
 
+def test_a_name_joins_a_variable_that_is_known_already() -> None:
+    lines = ["failed; rhost=10.0.0.1 port=22", "failed; rhost=localhost port=22"]
+
+    assert set(groups(lines).values()) == {"failed; rhost=<*> port=<*>"}
+
+
+def test_messages_in_quotes_are_no_names() -> None:
+    lines = [f'level=info msg="{word} is ready"' for word in ("cache", "index", "disk", "queue")]
+
+    assert len(set(groups(lines).values())) == 4
+
+
 def test_units_are_part_of_the_value_once_they_differ() -> None:
     assert set(groups(["free 5.2 KB)", "free 1.1 MB)"]).values()) == {"free <*>)"}
     assert set(groups(["free 5.2 KB)", "free 1.1 KB)"]).values()) == {"free <*> KB)"}
