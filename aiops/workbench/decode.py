@@ -12,6 +12,7 @@ from aiops.workbench.input_records import InputError, error_line, parse_record
 from schemas.events import LogEvent
 from schemas.records import SourceRecord
 from streams.domain.decode import decode_record
+from streams.domain.decode.dispatch import MAX_TIMESTAMP_MS
 from streams.domain.decode.times import format_ns
 
 
@@ -59,7 +60,8 @@ def event_fields(event: LogEvent, record: SourceRecord) -> dict[str, Any]:
 
 def observed_timestamp(record: SourceRecord) -> str | None:
     """Return the Kafka timestamp as RFC 3339, None when the record has none."""
-    return format_ns(record.timestamp_ms * 1_000_000) if record.timestamp_ms > 0 else None
+    has_time = 0 < record.timestamp_ms <= MAX_TIMESTAMP_MS
+    return format_ns(record.timestamp_ms * 1_000_000) if has_time else None
 
 
 def raw_text(value: bytes) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from schemas.events import JsonValue
+from streams.domain.decode.json_text import compact_json
 from streams.domain.decode.levels import Attributes
 from streams.domain.decode.numbers import Number
 
@@ -12,6 +13,8 @@ Convert = Callable[[JsonValue], JsonValue]
 CanonicalRule = tuple[str, tuple[str, ...], Convert]
 """A canonical name, the keys that may hold it, best first, and how a value is read."""
 
+_LONG_LIST: Final = 10_000
+"""A longer list is kept as JSON text: nobody looks into it, and each element costs time."""
 _INTEGER: Final = re.compile(r"-?\d{1,18}", re.ASCII)
 _CALLER: Final = re.compile(r"(\S[^\n]{0,1000}):(\d{1,9})", re.ASCII)
 TAG_PID: Final = re.compile(r"([\w./@-]{1,200})\[(\d{1,9})\]:?", re.ASCII)
@@ -56,6 +59,8 @@ def plain_value(value: JsonValue) -> JsonValue:
         # Out of range of a double: the digits say more than infinity, which is not JSON.
         return value.digits if value in (float("inf"), float("-inf")) else float(value)
     if isinstance(value, list):
+        if len(value) > _LONG_LIST:
+            return compact_json(value)
         return [plain_value(element) for element in value]
     if isinstance(value, dict):
         return {name: plain_value(member) for name, member in value.items()}

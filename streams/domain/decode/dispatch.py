@@ -21,6 +21,8 @@ from streams.domain.decode.traces import parse_traceparent
 TOMBSTONE: Final = "tombstone"
 EMPTY: Final = "empty"
 NO_EVENTS: Final = "no_events"
+MAX_TIMESTAMP_MS: Final = 9_223_200_000_000
+"""The last record timestamp that is believed (year 2262): a day later still fits 64 bits of ns."""
 
 
 class Decoded(msgspec.Struct, frozen=True):
@@ -48,7 +50,8 @@ def decode_record(record: SourceRecord, *, fallback_ms: int) -> Decoded:
 
 
 def _reference_of(record: SourceRecord, fallback_ms: int) -> Reference:
-    timestamp_ms = record.timestamp_ms if record.timestamp_ms > 0 else fallback_ms
+    has_time = 0 < record.timestamp_ms <= MAX_TIMESTAMP_MS
+    timestamp_ms = record.timestamp_ms if has_time else fallback_ms
     if not record.headers:
         return Reference(ns=timestamp_ms * MS_NS)
     return _headed_reference(timestamp_ms, record.headers)

@@ -14,7 +14,7 @@ from streams.domain.decode.times import match_time
 
 _MAX_GROUPS: Final = 3
 _STEP: Final = re.compile(
-    rf"[\s\-|,:]*(?:\[[ \t]{{0,20}}({ANY_CASE_LEVEL})[ \t]{{0,20}}\]|<({ANY_CASE_LEVEL})>"
+    rf"[\s\-|,:]{{0,64}}(?:\[[ \t]{{0,20}}({ANY_CASE_LEVEL})[ \t]{{0,20}}\]|<({ANY_CASE_LEVEL})>"
     rf"|\(({ANY_CASE_LEVEL})\)|({ANY_CASE_LEVEL}):|({UPPER_LEVEL})(?=[\s|-]|$)"
     r"|\[[^\]\n]{0,300}\]|\([^)\n]{0,300}\))"
 )

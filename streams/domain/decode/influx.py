@@ -21,6 +21,7 @@ _TRUE: Final = frozenset(("t", "T", "true", "True", "TRUE"))
 _FALSE: Final = frozenset(("f", "F", "false", "False", "FALSE"))
 _TAG_ESCAPE: Final = re.compile(r"\\([ ,=])")
 _FIELD_ESCAPE: Final = re.compile(r'\\(["\\])')
+_MAX_MEMBERS: Final = 10_000
 _DOCKER: Final = "docker_log"
 
 
@@ -48,7 +49,10 @@ def read_influx(text: str) -> Level | None:
 
 def _read_tags(text: str, position: int) -> tuple[Attributes, int]:
     tags: Attributes = {}
-    while match := _TAG.match(text, position):
+    for _ in range(_MAX_MEMBERS):
+        match = _TAG.match(text, position)
+        if match is None:
+            break
         tags[_TAG_ESCAPE.sub(r"\1", match[1])] = _TAG_ESCAPE.sub(r"\1", match[2])
         position = match.end()
     return tags, position
@@ -56,7 +60,10 @@ def _read_tags(text: str, position: int) -> tuple[Attributes, int]:
 
 def _read_fields(text: str, position: int) -> tuple[Attributes, int] | None:
     fields: Attributes = {}
-    while match := _FIELD.match(text, position):
+    for _ in range(_MAX_MEMBERS):
+        match = _FIELD.match(text, position)
+        if match is None:
+            break
         name = _TAG_ESCAPE.sub(r"\1", match[1])
         if match[2] is not None:
             fields[name] = _FIELD_ESCAPE.sub(r"\1", match[2])

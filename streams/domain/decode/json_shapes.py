@@ -12,7 +12,7 @@ from streams.domain.decode.attributes import (
     plain_values,
     set_canonical,
 )
-from streams.domain.decode.cleaning import clean
+from streams.domain.decode.cleaning import MAX_BODY_BYTES, clean
 from streams.domain.decode.exceptions import set_exception_of
 from streams.domain.decode.json_text import JsonObject, compact_json
 from streams.domain.decode.levels import Attributes, Level, Moment, Ranked, Severity
@@ -35,14 +35,14 @@ _CLOUDTRAIL_ERROR: Final = Severity(severities.parse_word("error").number, None)
 def read_object_level(members: JsonObject, text: str | None) -> Level:
     """Return what a JSON object says; `text` is the object as it was written, if known."""
     flat, odd = flatten(members)
-    shape = shape_of(tuple(flat))
-    if shape.promotable:
+    shape = shape_of(flat)
+    if any(type(members.get(key)) is dict for key in PROMOTED_KEYS):
         key = _promoted_key(members)
         promoted = None if key is None else members[key]
         if isinstance(promoted, dict):
             outer = {name: member for name, member in members.items() if name != key}
             flat, odd = flatten(outer)
-            level = read_flat(flat, odd, shape_of(tuple(flat)))
+            level = read_flat(flat, odd, shape_of(flat))
             body = level.body if level.body is not None else clean(compact_json(promoted))
             return msgspec.structs.replace(level, promoted=promoted, body=body)
     level = read_flat(flat, odd, shape)
@@ -165,7 +165,9 @@ def render(template: str, flat: Attributes, prefix: str) -> str:
         text = value if isinstance(value, str) else body_text(value)
         return compact_json(value) if text is None else text
 
-    return _PLACEHOLDER.sub(fill, template)
+    # The body is cut there anyway.
+    seen, rest = template[:MAX_BODY_BYTES], template[MAX_BODY_BYTES:]
+    return _PLACEHOLDER.sub(fill, seen) + rest
 
 
 class _Times(NamedTuple):

@@ -30,21 +30,26 @@ def _nothing(_: str) -> None:
     """NaN and the infinities have no value here."""
 
 
-def _decode_strictly(text: str) -> Any:
-    return _STRICT.decode(text)
-
-
 _STRICT: Final = msgspec.json.Decoder(float_hook=Number)
+_STRICT_BULK: Final = msgspec.json.Decoder()
 _LENIENT: Final = JSONDecoder(strict=False, parse_float=Number, parse_constant=_nothing)
+_LENIENT_BULK: Final = JSONDecoder(strict=False, parse_constant=_nothing)
 # int() refuses more than 4,300 digits: then integers are read as numbers with digits too.
 _LENIENT_LONG: Final = JSONDecoder(
     strict=False, parse_float=Number, parse_int=Number, parse_constant=_nothing
 )
+_BULK_CHARS: Final = 1_000_000
+_BULK_FLOATS: Final = 100_000
+"""More floats than this in a large text are read as doubles: their digits would take seconds."""
+_MAX_BRACKETS: Final = 1_000_000
+"""A text with more objects and lists than this is taken as text: reading it would take seconds."""
+_PREFIX_OF_MANY: Final = 2_000_000
+_ELEMENTS: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_PREFIX_CHARS: Final = 65_536
 _SEPARATORS: Final = re.compile(r"[\s,\x1e]*")
-# Possessive: a string that never ends is one match, not one attempt for each of its quotes.
-_STRINGS: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+_STRINGS: Final = re.compile(b'"[^"]*"?')
 _BRACKETS: Final = bytes.maketrans(b"{[}]", b"\x01\x01\xff\xff")
-_NO_BRACKETS: Final = bytes(set(range(256)) - set(b"{[}]"))
+_NEITHER: Final = bytes(set(range(256)) - set(b'{[}]"'))
 
 
 def read_documents(text: str) -> list[Document] | None:
@@ -53,11 +58,38 @@ def read_documents(text: str) -> list[Document] | None:
     Raises:
         MalformedEventError: nested too deep, or too many objects.
     """
-    documents = _read_strictly(text)
-    if documents is None:
+    bracket_count = text.count("{") + text.count("[")
+    if bracket_count > MAX_DEPTH:
         check_depth(text)
-        documents = _read_leniently(text)
-    return documents
+    if bracket_count > _MAX_BRACKETS:
+        _refuse_many(text)
+        return None
+    is_bulk = _is_bulk(text)
+    try:
+        value = (_STRICT_BULK if is_bulk else _STRICT).decode(text)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        documents = _read_lines(text)
+        return _read_leniently(text, is_bulk=is_bulk) if documents is None else documents
+    return collect_documents([(value, text)])
+
+
+def _refuse_many(text: str) -> None:
+    """Refuse very many objects without building them; anything else of that size is text."""
+    try:
+        found = (
+            len(_ELEMENTS.decode(text)) if text[0] == "[" and text[1:].lstrip()[:1] == "{" else 0
+        )
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        found = 0
+    if not found:
+        documents = _read_leniently(text[:_PREFIX_OF_MANY], is_bulk=True)
+        found = len(documents or ())
+    if found > MAX_EVENTS:
+        raise MalformedEventError("too_many_events", f"over {MAX_EVENTS} JSON objects")
+
+
+def _is_bulk(text: str) -> bool:
+    return len(text) > _BULK_CHARS and text.count(".") > _BULK_FLOATS
 
 
 def read_object(text: str) -> JsonObject | None:
@@ -88,12 +120,24 @@ def check_depth(text: str) -> None:
     Raises:
         MalformedEventError: `json_too_deep`.
     """
-    if text.count("{") + text.count("[") <= MAX_DEPTH:
-        return
-    outside = _STRINGS.sub(b"", text.encode(errors="replace"))
-    steps = memoryview(outside.translate(_BRACKETS, _NO_BRACKETS)).cast("b")
-    if max(accumulate(steps), default=0) > MAX_DEPTH:
+    # A prefix may end inside a string, which then counts as one: it is never deeper than the whole.
+    if _depth(text[:_PREFIX_CHARS]) > MAX_DEPTH or (
+        len(text) > _PREFIX_CHARS and _depth(text) > MAX_DEPTH
+    ):
         raise MalformedEventError("json_too_deep", f"nesting deeper than {MAX_DEPTH}")
+
+
+def _depth(text: str) -> int:
+    """The greatest number of brackets that are open at once, outside of strings."""
+    octets = text.encode(errors="replace")
+    if b"\\" in octets:
+        octets = octets.replace(b"\\\\", b"").replace(b'\\"', b"")
+    # Two quotes that meet are an empty string, or two strings that may as well be one.
+    octets = octets.translate(None, _NEITHER).replace(b'""', b"")
+    if b'"' in octets:
+        octets = _STRINGS.sub(b"", octets)
+    steps = memoryview(octets.translate(_BRACKETS)).cast("b")
+    return max(accumulate(steps), default=0)
 
 
 def compact_json(value: object) -> str:
@@ -110,28 +154,15 @@ def _encode_number(value: object) -> msgspec.Raw:
 _COMPACT: Final = msgspec.json.Encoder(enc_hook=_encode_number)
 
 
-def _read_strictly(text: str) -> list[Document] | None:
-    """One document, or one a line: what nearly every shipper writes."""
-    try:
-        value = _decode_strictly(text)
-    except (msgspec.MsgspecError, UnicodeError):
-        return _read_lines(text)
-    except RecursionError:
-        return None
-    if text.count("{") + text.count("[") > MAX_DEPTH:
-        check_depth(text)
-    return collect_documents([(value, text)])
-
-
 def _read_lines(text: str) -> list[Document] | None:
-    lines = text.split("\n", MAX_EVENTS + 1)
+    """One document a line; None when a line is no document, or there is only one line."""
+    lines = [line for line in text.split("\n", MAX_EVENTS + 1) if line.strip()]
     if len(lines) < 2:
         return None
     try:
-        values = [(_decode_strictly(line), line) for line in lines if line.strip()]
+        values = [(_STRICT.decode(line), line) for line in lines[: MAX_EVENTS + 1]]
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return None
-    check_depth(text)
     return collect_documents(values)
 
 
@@ -154,8 +185,8 @@ def collect_documents(values: list[tuple[Any, str]]) -> list[Document] | None:
     return documents
 
 
-def _read_leniently(text: str) -> list[Document] | None:
-    for decoder in (_LENIENT, _LENIENT_LONG):
+def _read_leniently(text: str, *, is_bulk: bool) -> list[Document] | None:
+    for decoder in (_LENIENT_BULK if is_bulk else _LENIENT, _LENIENT_LONG):
         try:
             return collect_documents(list(_scan(decoder, text)))
         except ValueError as exc:

@@ -16,7 +16,7 @@ ANY_CASE_LEVEL: Final = "(?i:" + "|".join(sorted(_WORDS, key=len, reverse=True))
 UPPER_LEVEL: Final = "(?:" + "|".join(sorted(_WORDS, key=len, reverse=True)).upper() + ")"
 
 # A minus sign that belongs to what follows (`-1`, `--force`) is no separator.
-SEPARATORS: Final = re.compile(r"(?:[\s|,:]++|-++(?=[\s|,:]|$))*+")
+SEPARATORS: Final = re.compile(r"(?:[\s|,:]++|-++(?=[\s|,:]|$)){0,32}+")
 TAG: Final = re.compile(r"([\w./-]{1,200})(?:\[([^\]\s]{1,64})\]:?|:)(?=\s|$)", re.ASCII)
 _REQUEST: Final = re.compile(r"([A-Z][A-Z_-]{0,30}) (\S{1,65536})(?: HTTP/(\d(?:\.\d)?))?")
 _ESCAPED: Final = re.compile(r"(?:\\x[0-9a-fA-F]{2})+|\\[\"\\]")

@@ -12,6 +12,7 @@ from streams.domain.decode.numbers import Number
 from streams.domain.decode.shapes import shape_of
 from streams.domain.decode.tables import names
 
+_MAX_PAIRS: Final = 10_000
 _HEAD: Final = re.compile(r'[^\s="\[{]{1,200}=')
 _PAIR: Final = re.compile(
     r'([^\s="]{1,200})=(?:"((?:[^"\\]++|\\.)*+)"(?=\s|$)|([^\s"]*)(?=\s|$))[ \t]*'
@@ -31,21 +32,23 @@ def read_logfmt(text: str) -> Level | None:
     if pairs is None or len(pairs) < 2 or _MARKS.isdisjoint(pairs):
         return None
     odd = [name for name, value in pairs.items() if type(value) is Number]
-    level = read_flat(pairs, odd, shape_of(tuple(pairs)))
+    level = read_flat(pairs, odd, shape_of(pairs))
     return level if level.body is not None else msgspec.structs.replace(level, body=text)
 
 
 def read_pairs(text: str, position: int) -> Attributes | None:
     """Return the pairs from a position to the end of a text, None when there is anything else."""
     pairs: Attributes = {}
-    while position < len(text):
+    for _ in range(_MAX_PAIRS):
+        if position >= len(text):
+            return pairs
         match = _PAIR.match(text, position)
         if match is None:
             return None
         name, quoted, bare = match.groups()
         pairs[name] = typed(bare) if quoted is None else unquote(quoted)
         position = match.end()
-    return pairs
+    return None
 
 
 def unquote(quoted: str) -> str:

@@ -1,6 +1,7 @@
 """Bytes into text: gzip, schema registry framing, encodings, and the test for binary content."""
 
 import zlib
+from codecs import getincrementaldecoder
 from typing import Final, NamedTuple
 
 from schemas.errors import MalformedEventError
@@ -11,6 +12,7 @@ MAX_INFLATED_BYTES: Final = 64 * 1024 * 1024
 GZIP_MAGIC: Final = b"\x1f\x8b\x08"
 _GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
 _FRAME_BYTES: Final = 5
+_CHUNK_BYTES: Final = 65_536
 _BINARY_SHARE: Final = 0.3
 # C0 controls without TAB LF CR ESC, and DEL.
 _CONTROLS: Final = bytes(code for code in (*range(32), 127) if code not in (9, 10, 13, 27))
@@ -90,10 +92,23 @@ def _decode_utf16(value: bytes) -> Text:
     try:
         text = value.decode("utf-16")
     except UnicodeDecodeError:
-        text = value.decode("utf-16", errors="replace")
-        replaced = text.count(REPLACEMENT)
+        text, replaced = _replace_in_utf16(value)
     text = text.strip("\0")
     return Text(text, replaced + sum(text.count(chr(code)) for code in _CONTROLS))
+
+
+def _replace_in_utf16(value: bytes) -> tuple[str, int]:
+    """Decode with U+FFFD for what is invalid, and stop as soon as it is too much to be text."""
+    decoder = getincrementaldecoder("utf-16")(errors="replace")
+    parts: list[str] = []
+    replaced = 0
+    for start in range(0, len(value), _CHUNK_BYTES):
+        end = start + _CHUNK_BYTES
+        parts.append(decoder.decode(value[start:end], final=end >= len(value)))
+        replaced += parts[-1].count(REPLACEMENT)
+        if replaced > _BINARY_SHARE * len(value) / 2:
+            break
+    return "".join(parts), replaced
 
 
 def refuse_binary(text: Text, value: bytes) -> None:

@@ -9,7 +9,7 @@ import msgspec
 from schemas.events import JsonValue
 from streams.domain.decode import attributes, resources, severities, time_roles
 from streams.domain.decode.attributes import CanonicalRule
-from streams.domain.decode.levels import Severity
+from streams.domain.decode.levels import Attributes, Severity
 from streams.domain.decode.resources import ResourceRule
 from streams.domain.decode.tables import names as names_in
 from streams.domain.decode.time_roles import TimeRule
@@ -43,6 +43,24 @@ _SPAN_KEYS: Final = names_in(
 TRACE_NAMES: Final = frozenset(_TRACE_KEYS)
 SPAN_NAMES: Final = frozenset(_SPAN_KEYS)
 _CLOUDTRAIL_KEYS: Final = ("eventVersion", "eventSource", "eventName", "eventTime")
+_WINLOG_KEYS: Final = names_in(
+    "winlog.channel winlog.computer_name winlog.event_id winlog.level winlog.provider_name"
+    " winlog.record_id"
+)
+_MARKS: Final = names_in(
+    "@mt @m c ctx short_message MessageTemplate errorCode errorMessage traceparent hostname"
+    " stream input.type input log EventID Channel Computer exception.stacktrace"
+)
+_NAMED_KEYS: Final = frozenset(
+    (
+        *BODY_KEYS, *_SEVERITY_KEYS, *_OTEL_NUMBER_KEYS, *_TRACE_KEYS, *_SPAN_KEYS,
+        *_CLOUDTRAIL_KEYS, *_WINLOG_KEYS, *_MARKS, *time_roles.KNOWN_KEYS,
+        *(key for _, key, _ in (*resources.SERVICE_RULES, *resources.HOST_RULES)),
+        *(key for _, keys, _ in (*attributes.CANONICAL, *attributes.CLOUDTRAIL) for key in keys),
+    )
+)  # fmt: skip
+# GELF writes its additional fields with an underscore.
+_KNOWN_KEYS: Final = _NAMED_KEYS | {f"_{key}" for key in _NAMED_KEYS}
 _SHAPES_KEPT: Final = 4096
 
 
@@ -66,17 +84,20 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     is_journal: bool
     is_windows: bool
     is_cloudtrail: bool
-    promotable: bool
     has_trace: bool
     has_exception: bool
 
 
+def shape_of(flat: Attributes) -> Shape:
+    """Return the shape of a flat object; only the keys that some rule names make a difference."""
+    return _shape_of(_KNOWN_KEYS.intersection(flat))
+
+
 @lru_cache(maxsize=_SHAPES_KEPT)
-def shape_of(keys: tuple[str, ...]) -> Shape:
-    """Return the shape of a flat object with these keys."""
+def _shape_of(keys: frozenset[str]) -> Shape:
     present = set(keys)
-    names = _lookup_names(keys, present)
-    is_windows = _is_windows(keys, present)
+    names = _lookup_names(sorted(keys), present)
+    is_windows = _is_windows(present)
     is_clef = "@t" in present and ("@mt" in present or "@m" in present)
     is_mongodb = {"t.$date", "c", "ctx"} <= present
     canonical = attributes.rules_for(names, attributes.CANONICAL)
@@ -105,14 +126,13 @@ def shape_of(keys: tuple[str, ...]) -> Shape:
         is_journal=time_roles.is_journal(present),
         is_windows=is_windows,
         is_cloudtrail=is_cloudtrail,
-        promotable=_promotable(keys),
         has_trace=not names.keys().isdisjoint((*_TRACE_KEYS, *_SPAN_KEYS, "traceparent")),
         has_exception=any(rule[0] == "exception.stacktrace" for rule in canonical)
         or "exception.stacktrace" in present,
     )
 
 
-def _lookup_names(keys: tuple[str, ...], present: set[str]) -> dict[str, str]:
+def _lookup_names(keys: list[str], present: set[str]) -> dict[str, str]:
     """Map the names that rules use to keys; GELF's additional fields lose their underscore."""
     names = {key: key for key in keys}
     if "short_message" in present:
@@ -122,15 +142,10 @@ def _lookup_names(keys: tuple[str, ...], present: set[str]) -> dict[str, str]:
     return names
 
 
-def _promotable(keys: tuple[str, ...]) -> bool:
-    """Tell whether an object may stand where the body is expected."""
-    return any(key.partition(".")[0] in PROMOTED_KEYS and "." in key for key in keys)
-
-
-def _is_windows(keys: tuple[str, ...], present: set[str]) -> bool:
+def _is_windows(present: set[str]) -> bool:
     if "EventID" in present and ("Channel" in present or "Computer" in present):
         return True
-    return any(key.startswith("winlog.") for key in keys)
+    return not present.isdisjoint(_WINLOG_KEYS)
 
 
 def _template_key(names: dict[str, str], *, is_clef: bool) -> str | None:

@@ -9,30 +9,34 @@ from streams.domain.decode.json_text import MAX_EVENTS
 from streams.domain.decode.line_parts import LEVEL
 from streams.domain.decode.times import match_time
 
-# A cheap look at the start of a line; the dates of candidates are checked afterwards.
 _MONTH: Final = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _DAY: Final = "(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
-_TIME: Final = (
-    r"\[?(?:\d{4}[-/]\d\d[-/]\d\d[Tt ]|\d\d?/" + _MONTH + r"/\d{4}:|\d\d? " + _MONTH + r" \d{4} "
-    r"|\d{9,19}(?:\.\d+)?(?![\w.])|\d{4} \d\d:\d\d:\d\d\.\d|"
-    + _DAY
-    + r",? (?:\d\d? )?"
-    + _MONTH
-    + " |"
-    + _MONTH
-    + r" [ \d]?\d[ ,])"
+# A cheap look at the start of a line; the dates of candidates are checked afterwards.
+_TIMES: Final = (
+    r"\d{4}[-/]\d\d[-/]\d\d[Tt ]",
+    rf"\d\d?/{_MONTH}/\d{{4}}:",
+    rf"\d\d? {_MONTH} \d{{4}} ",
+    r"\d{9,19}(?:\.\d+)?(?![\w.])",
+    r"\d{4} \d\d:\d\d:\d\d\.\d",
+    rf"{_DAY},? (?:\d\d? )?{_MONTH} ",
+    rf"{_MONTH} [ \d]?\d[ ,]",
 )
-_CERTAIN: Final = (
-    r"<\d{1,3}>|[DIWEFV]\d{4} \d\d:\d\d:\d\d\.|\d{1,10}:[A-Z] \d\d? " + _MONTH + r" \d{4} "
-    r"|[DIWEFAU], \[\d{4}-|(?:[^\s\[\"]{1,255} ){3,4}\[\d\d?/"
-    + _MONTH
-    + r'/\d{4}:|\{"'
-    + r"|\{[^\n]*\}[ \t]*(?:\n|$)|"
-    + LEVEL
-    + r":[^\s:]{1,300}:"
+_HEADERS: Final = (
+    r"<\d{1,3}>",
+    r"[DIWEFV]\d{4} \d\d:\d\d:\d\d\.",
+    rf"\d{{1,10}}:[A-Z] \d\d? {_MONTH} \d{{4}} ",
+    r"[DIWEFAU], \[\d{4}-",
+    r'\{"',
+    r"\{[^\n]*\}[ \t]*(?:\n|$)",
+    rf"{LEVEL}:[^\s:]{{1,300}}:",
 )
-_HEAD: Final = re.compile(rf"\n(?:(?={_CERTAIN})|(?={_TIME}))", re.ASCII)
-_IS_CERTAIN: Final = re.compile(_CERTAIN, re.ASCII)
+_ACCESS: Final = rf"(?:[^\s\[\"]{{1,255}} ){{3,4}}\[\d\d?/{_MONTH}/\d{{4}}:"
+_TIME: Final = rf"\[?(?:{'|'.join(_TIMES)})"
+_CERTAIN: Final = re.compile("|".join((*_HEADERS, _ACCESS)), re.ASCII)
+# The class in front keeps the alternatives from most lines: they cannot begin in any of them.
+_HEAD: Final = re.compile(
+    rf"\n(?:(?=[<\[{{0-9A-Z])(?={'|'.join(_HEADERS)}|{_TIME})|(?={_ACCESS}))", re.ASCII
+)
 
 
 def split_events(text: str) -> list[str]:
@@ -56,6 +60,6 @@ def split_events(text: str) -> list[str]:
 
 
 def _starts_event(text: str, start: int) -> bool:
-    if _IS_CERTAIN.match(text, start):
+    if _CERTAIN.match(text, start):
         return True
     return match_time(text, start + (text[start] == "[")) is not None

@@ -19,9 +19,17 @@ _KEYS: Final = names_in(
     "@timestamp @t timestamp time ts eventTime EventTime event_time datetime date asctime instant"
     " timeMillis t record.time.timestamp ISODATE timereported _time Timestamp timestamp_ms DATE"
 )
+_SUFFIXES: Final = ("", ".$date", ".$date.$numberLong", ".epochSecond")
 _JOURNAL_STAMPS: Final = ("__REALTIME_TIMESTAMP", "_SOURCE_REALTIME_TIMESTAMP")
 _JOURNAL_MARKS: Final = ("SYSLOG_IDENTIFIER", "_SYSTEMD_UNIT", "_TRANSPORT", "_BOOT_ID")
 _JOURNAL_BODIES: Final = ("MESSAGE", "PRIORITY", "message")
+_CRIBL_KEYS: Final = ("cribl_pipe", "cribl_breaker", "cribl_host", "cribl_wp")
+KNOWN_KEYS: Final = (
+    *(key + suffix for key in _KEYS for suffix in _SUFFIXES),
+    *_JOURNAL_STAMPS, *_JOURNAL_MARKS, *_JOURNAL_BODIES, *_CRIBL_KEYS,
+    "EventReceivedTime", "source_type", "@metadata.beat", "agent.type", "log", "stream", "_raw",
+    "pri",
+)  # fmt: skip
 # Tuples, because a member may be a list, which a set can't be asked for.
 _VECTOR_EMITTERS: Final = ("kubernetes_logs", "docker_logs", "journald", "syslog")
 _BEATS_EMITTERS: Final = ("container", "docker", "journald", "syslog")
@@ -70,7 +78,7 @@ def _judge_of(key: str, names: dict[str, str]) -> Judge | None:
         return _judge_vector
     if key == "time" and "log" in names and "stream" in names:
         return _runtime
-    if key == "_time" and ("_raw" in names or any(name.startswith("cribl") for name in names)):
+    if key == "_time" and (any(name in names for name in ("_raw", *_CRIBL_KEYS))):
         return _emitted
     return None
 

@@ -17,6 +17,7 @@ _PRI: Final = re.compile(r"<(\d{1,3})>", re.ASCII)
 _RFC5424: Final = re.compile(r"1 (\S+) (\S+) (\S+) (\S+) (\S+) (?=[-\[])")
 _SD_ELEMENT: Final = re.compile(r"\[([^\s=\]\"]{1,200})")
 _SD_PARAMETER: Final = re.compile(r' +([^\s=\]"]{1,200})="((?:[^"\\]++|\\.)*+)"', re.DOTALL)
+_MAX_PARAMETERS: Final = 10_000
 _SD_ESCAPE: Final = re.compile(r'\\(["\\\]])')
 _HOST: Final = re.compile(r"[A-Za-z0-9][\w.:%-]{0,254}", re.ASCII)
 _CRI: Final = re.compile(r" (stdout|stderr) ([FP](?::[^\s]{0,100})?)(?: |$)")
@@ -55,9 +56,13 @@ def _read_structured_data(text: str, position: int, attributes: Attributes) -> i
     if text[position] == "-":
         return position + 1
     start = position
+    count = len(attributes)
     while element := _SD_ELEMENT.match(text, position):
         position = element.end()
         while parameter := _SD_PARAMETER.match(text, position):
+            count += 1
+            if count > _MAX_PARAMETERS:
+                return start
             name = f"syslog.structured_data.{element[1]}.{parameter[1]}"
             attributes[name] = _SD_ESCAPE.sub(r"\1", parameter[2])
             position = parameter.end()
