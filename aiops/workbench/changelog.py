@@ -10,7 +10,9 @@ import msgspec
 from aiops.changelog_config import read_config
 from schemas.errors import MalformedEventError
 from schemas.events import CommitEvent
-from streams.domain.changelog.releases import build_releases
+from streams.domain.changelog.history import FactsCache, History
+from streams.domain.changelog.merging import merge_commits
+from streams.domain.changelog.releases import build_release, release_numbers
 from streams.domain.commits.lenient_json import decode_json
 from streams.domain.commits.own_json import decode_commit
 
@@ -26,10 +28,14 @@ def command(config_path: Path | None, wanted: str | None) -> None:
 
     A line that is no commit is answered at once with {"error": "..."}.
     """
-    commits = list(_read_commits(sys.stdin.buffer))
-    for document in build_releases(commits, config=read_config(config_path)):
-        if wanted is None or wanted in document.release.names:
-            sys.stdout.buffer.write(msgspec.json.encode(document) + b"\n")
+    config = read_config(config_path)
+    commits = merge_commits(_read_commits(sys.stdin.buffer)).values()
+    history = History(commits, (), (), (), FactsCache(config))
+    for release in release_numbers(history):
+        is_tagged = release < len(history.boundaries)
+        names = history.boundaries[release].names if is_tagged else ()
+        if wanted is None or wanted in names:
+            sys.stdout.buffer.write(msgspec.json.encode(build_release(history, release)) + b"\n")
 
 
 def _read_commits(lines: Iterable[bytes]) -> Iterable[CommitEvent]:

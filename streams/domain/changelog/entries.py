@@ -63,8 +63,7 @@ def build_sections(
     for number, changes in selection.chosen.items():
         for change in changes:
             key = _section_key(history, number, change)
-            # A breaking step is never hidden in a chain.
-            is_step = number in chain_of and change.place == 0 and change.breaking_text is None
+            is_step = number in chain_of and _is_proven_step(history, number, change)
             line = (-1, chain_of[number]) if is_step else (number, change.place)
             grouped.setdefault(key, {}).setdefault(line, []).append((number, change))
     return tuple(
@@ -76,6 +75,17 @@ def build_sections(
         for section in SECTIONS
         if section.key in grouped
     )
+
+
+def _is_proven_step(history: History, number: int, change: Change) -> bool:
+    """Return whether an entry may be one with others of its dependency.
+
+    Only a step that tells where it starts is known to go on from another one; a breaking step is
+    never hidden in a chain.
+    """
+    update = history.facts[number].update
+    has_start = update is not None and update.old is not None
+    return has_start and change.place == 0 and change.breaking_text is None
 
 
 def breaking_notes(sections: Sequence[SectionEntries]) -> tuple[BreakingNote, ...]:

@@ -69,6 +69,9 @@ def read_facts(
         _change(place, parsed, classify(parsed, config, commit.files), config)
         for place, parsed in enumerate(commits)
     )
+    revert = parse_revert(head, commit.message)
+    if revert is not None and not head.conventional:
+        changes = (_as_revert(changes[0], config), *changes[1:])
     if override is not None:
         changes = (_repaired(changes[0], override, config), *changes[1:])
     shown = tuple(
@@ -84,7 +87,7 @@ def read_facts(
         level=max((_level(change) for change in shown), default="none", key=LEVELS.index),
         is_guess=changes[0].found.decided_by == "MODEL",
         co_authors=tuple(co_authors(head)),
-        revert=parse_revert(head, commit.message),
+        revert=revert,
         twin_key=(commit.author, f"{head.type}\0{head.scope}\0{strip_numbers(head.subject)}"),
         picked_from=picked_from(commit.message),
         update=parse_dependency_update(changes[0].found.subject),
@@ -103,6 +106,26 @@ def _change(
         found=found,
         is_shown=parsed.breaking or config.is_shown(found.section),
         breaking_text=parsed.breaking_text,
+    )
+
+
+def _as_revert(change: Change, config: ChangelogConfig) -> Change:
+    """Return git's own `Revert "..."` as the type that the convention has for it."""
+    return msgspec.structs.replace(
+        change,
+        is_shown=change.is_shown or config.is_shown("reverted"),
+        found=msgspec.structs.replace(
+            change.found,
+            type="revert",
+            section="reverted",
+            category=category_of("reverted"),
+            subject=change.parsed.header.strip(),
+            decided_by="RULE",
+            confidence=1.0,
+            needs_review=False,
+            note_worthy=float(config.is_shown("reverted")),
+            reasons=("revert",),
+        ),
     )
 
 

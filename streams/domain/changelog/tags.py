@@ -44,7 +44,8 @@ def find_boundaries(
     cuts = _newest_cuts(graph, releases)
     names: dict[int, dict[str, int | None]] = {}
     for name, (head, timestamp_s) in places.items():
-        if any(fnmatchcase(name, pattern) for pattern in patterns):
+        # A release cut by hand is where it was cut, whatever a tag of its name says.
+        if name not in cuts and any(fnmatchcase(name, pattern) for pattern in patterns):
             names.setdefault(head, {})[name] = timestamp_s
     for cut in cuts.values():
         names.setdefault(graph.number_of[cut.sha], {})[cut.name] = cut.timestamp_s

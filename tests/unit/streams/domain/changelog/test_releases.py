@@ -206,6 +206,15 @@ def test_steps_of_one_dependency_are_one_entry() -> None:
     assert document.sections[1].entries[0].shas == (sha("0"), sha("2"))
 
 
+def test_steps_that_do_not_tell_their_start_stay_entries_of_their_own() -> None:
+    document = build_releases(
+        line("fix(deps): update dependency x to v2", "fix(deps): update dependency x to v3")
+    )[0]
+
+    assert [(chain.old, chain.new) for chain in document.dependencies] == [(None, "v3")]
+    assert subjects(document) == ["update dependency x to v2", "update dependency x to v3"]
+
+
 def test_an_advisory_puts_a_change_of_any_type_into_security() -> None:
     document = build_releases(line("chore: update x\n\nMends cve-2024-12345"))[0]
 

@@ -43,10 +43,11 @@ def test_a_revert_in_the_same_release_cancels_both(revert: str) -> None:
     ]
 
 
-def test_a_revert_of_an_earlier_release_is_listed() -> None:
-    document = released(FEATURE, f'revert: "add"\n\n{this_reverts("0")}', earlier=0)
+@pytest.mark.parametrize("header", ['revert: "add"', f'Revert "{FEATURE}"'])
+def test_a_revert_of_an_earlier_release_is_listed(header: str) -> None:
+    document = released(FEATURE, f"{header}\n\n{this_reverts('0')}", "fix: b", "fix: c", earlier=0)
 
-    assert [section.key for section in document.sections] == ["reverted"]
+    assert [section.key for section in document.sections] == ["fixed", "reverted"]
     assert document.reverts[0].effect == "listed"
 
 
