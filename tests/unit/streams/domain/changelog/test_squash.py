@@ -1,8 +1,7 @@
 from streams.domain.changelog.squash import split_squash
 
-SQUASHED = (
-    "Better engine (#3)\n\n* feat(a): turbo\n* fix: leak\n* feat(a): turbo\n\nfix!: seal\n\nwhy"
-)
+LIST = "* feat(a): turbo\n* fix: leak\n* feat(a): turbo"
+SQUASHED = f"Better engine (#3)\n\n{LIST}\n\nfix!: seal\n\nwhy"
 
 
 def test_a_header_without_convention_gives_way_to_the_items_of_its_list() -> None:
