@@ -267,7 +267,7 @@ async def partition_stands(
         TimeoutError: the broker did not answer in time.
     """
     consumer = cast("BatchConsumer", app.consumer)
-    assigned = sorted(consumer.assignment())
+    assigned = _assigned(consumer)
     if not assigned or app.rebalancing:
         return []
     positions = cast("BatchScheduler", consumer.scheduler).positions
@@ -285,3 +285,10 @@ async def partition_stands(
         )
         for tp in assigned
     ]
+
+
+def _assigned(consumer: BatchConsumer) -> list[TP]:
+    try:
+        return sorted(consumer.assignment())
+    except ConsumerNotStarted:
+        return []

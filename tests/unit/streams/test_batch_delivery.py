@@ -20,6 +20,7 @@ from streams.batch_delivery import (
     BatchConsumer,
     BatchConsumerThread,
     PartitionBatch,
+    partition_stands,
     scheduler_of,
 )
 
@@ -251,3 +252,7 @@ async def test_a_gap_costs_nothing(app: BatchApp) -> None:
     await consumer._add_gap(TP(TOPIC, 0), 0, 10**9)
 
     assert not consumer._gap[TP(TOPIC, 0)]
+
+
+async def test_an_app_that_has_not_joined_its_group_stands_nowhere(app: BatchApp) -> None:
+    assert await partition_stands(app, {}) == []
