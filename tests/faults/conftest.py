@@ -1,0 +1,59 @@
+"""Streams of logs to break things under."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from kafka.admin import KafkaAdminClient, NewTopic
+
+from aiops.local.kafka import Kafka
+from aiops.local.postgres import Postgres
+from schemas.db.migrate import migrate
+from schemas.topics import dead_letter_topic
+from tests.conftest import MakeTopic
+from tests.faults.log_stream import LogStream
+
+PARTITIONS = 4
+
+
+@pytest.fixture
+def log_stream(kafka_server: str, database: str, make_topic: MakeTopic) -> LogStream:
+    """A stream on the session's servers."""
+    topic = make_topic("logs", partitions=PARTITIONS)
+    make_topic(dead_letter_topic("logs"), partitions=PARTITIONS)
+    return LogStream(bootstrap=kafka_server, dsn=database, topic=topic, partitions=PARTITIONS)
+
+
+@pytest.fixture
+async def own_postgres_stream(
+    kafka_server: str, own_postgres: Postgres, make_topic: MakeTopic
+) -> LogStream:
+    """A stream whose database server may be stopped."""
+    await migrate(own_postgres.dsn)
+    topic = make_topic("logs", partitions=PARTITIONS)
+    make_topic(dead_letter_topic("logs"), partitions=PARTITIONS)
+    return LogStream(
+        bootstrap=kafka_server, dsn=own_postgres.dsn, topic=topic, partitions=PARTITIONS
+    )
+
+
+@pytest.fixture
+def own_kafka_stream(own_kafka: Kafka, database: str) -> LogStream:
+    """A stream whose broker may be stopped."""
+    with admin_of(own_kafka.bootstrap) as admin:
+        names = ["logs", dead_letter_topic("logs")]
+        admin.create_topics(
+            [NewTopic(name, PARTITIONS, 1) for name in names], wait_for_metadata=True
+        )
+    return LogStream(
+        bootstrap=own_kafka.bootstrap, dsn=database, topic="logs", partitions=PARTITIONS
+    )
+
+
+@contextmanager
+def admin_of(bootstrap: str) -> Iterator[KafkaAdminClient]:
+    admin = KafkaAdminClient(bootstrap_servers=bootstrap)
+    try:
+        yield admin
+    finally:
+        admin.close()

@@ -1,0 +1,89 @@
+"""A TCP proxy on loopback that can stop passing on, as a broken network does."""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+LOOPBACK = "127.0.0.1"
+READ_BYTES = 65_536
+
+
+class TcpProxy:
+    """Passes bytes on between its port and a server's until it is told to stop."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._target = (host, port)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._flowing = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.port = 0
+
+    def start(self) -> None:
+        """Listen on a free port."""
+        self._thread.start()
+        self.port = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(10)
+        self.thaw()
+
+    def stop(self) -> None:
+        """Close all connections and stop listening."""
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+    def freeze(self) -> None:
+        """Keep all connections open and pass nothing on; both ends just hear nothing more."""
+        self._loop.call_soon_threadsafe(self._flowing.clear)
+
+    def thaw(self) -> None:
+        """Pass on again, what was held back first."""
+        self._loop.call_soon_threadsafe(self._flowing.set)
+
+    async def _listen(self) -> int:
+        self._server = await asyncio.start_server(self._connect, LOOPBACK, 0)
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
+
+    async def _close(self) -> None:
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self._flowing.wait()
+        try:
+            to_reader, to_writer = await asyncio.open_connection(*self._target)
+        except OSError:
+            writer.close()
+            return
+        for source, sink in ((reader, to_writer), (to_reader, writer)):
+            task = asyncio.create_task(self._pass_on(source, sink))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _pass_on(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await source.read(READ_BYTES):
+                await self._flowing.wait()
+                sink.write(data)
+                await sink.drain()
+        sink.close()
+
+
+@contextmanager
+def proxied_dsn(dsn: str) -> Iterator[tuple[TcpProxy, str]]:
+    """Yield a proxy before a database server, and the database's address through it."""
+    address = urlsplit(dsn)
+    proxy = TcpProxy(address.hostname or LOOPBACK, address.port or 5432)
+    proxy.start()
+    try:
+        credentials, _, _ = address.netloc.rpartition("@")
+        netloc = f"{credentials}@{LOOPBACK}:{proxy.port}"
+        yield proxy, address._replace(netloc=netloc).geturl()
+    finally:
+        proxy.stop()

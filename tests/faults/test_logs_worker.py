@@ -1,0 +1,157 @@
+"""No line lost, none repeated, whatever is killed, stopped or cut off; each with a seed."""
+
+import asyncio
+import random
+import signal
+import time
+
+import pytest
+
+from aiops.local.kafka import Kafka
+from aiops.local.postgres import Postgres
+from tests.faults.log_stream import LogStream
+from tests.faults.proxy import proxied_dsn
+from tests.ledger import POLL_S, total, wait_until
+from tests.workers import WorkerProcess, running_worker
+
+pytestmark = [pytest.mark.integration, pytest.mark.fault, pytest.mark.timeout(600)]
+
+RECORDS = 20_000
+# What is promised after a kill, on a machine that has something to spare.
+SERVING_AGAIN_S = 15.0
+WRITER_POLLS = 3_000
+
+
+async def kill_at(stream: LogStream, worker: WorkerProcess, records: int) -> float:
+    """Kill the worker once so many records are stored; return how long nothing was stored."""
+    await stream.wait_for_progress(records)
+    worker.kill()
+    before = await stream.stored_count()
+    killed = time.monotonic()
+    worker.start()
+    await stream.wait_for_progress(before + 1)
+    return time.monotonic() - killed
+
+
+async def kill_often(stream: LogStream, *, records: int, kills: int, seed: int) -> list[float]:
+    """Kill a worker at random places; return the pauses."""
+    stream.produce(records, seed=seed)
+    places = sorted(random.Random(seed).sample(range(1, records * 9 // 10), kills))
+    with running_worker("logs", settings=stream.settings()) as worker:
+        pauses = [await kill_at(stream, worker, place) for place in places]
+        await stream.check(records)
+    return pauses
+
+
+@pytest.mark.parametrize("seed", [20_260_314])
+async def test_a_worker_killed_ten_times_in_mid_batch(log_stream: LogStream, seed: int) -> None:
+    pauses = await kill_often(log_stream, records=RECORDS, kills=10, seed=seed)
+
+    assert max(pauses) < SERVING_AGAIN_S
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_a_worker_killed_fifty_times_in_mid_batch(log_stream: LogStream, seed: int) -> None:
+    pauses = await kill_often(log_stream, records=5 * RECORDS, kills=50, seed=seed)
+
+    assert max(pauses) < SERVING_AGAIN_S
+
+
+async def test_postgres_restarted_as_in_a_power_cut(
+    own_postgres_stream: LogStream, own_postgres: Postgres
+) -> None:
+    """The worker lives through it and goes on by itself."""
+    stream = own_postgres_stream
+    stream.produce(RECORDS, seed=2)
+    with running_worker("logs", settings=stream.settings()) as worker:
+        for place in (2_000, 9_000, 15_000):
+            await stream.wait_for_progress(place)
+            own_postgres.stop_immediately()
+            own_postgres.start()
+        await stream.check(RECORDS)
+        assert worker.is_running()
+        assert '"operation": "write_batch"' in worker.printed()
+
+
+async def test_the_broker_killed_while_records_come_and_go(
+    own_kafka_stream: LogStream, own_kafka: Kafka
+) -> None:
+    """The worker lives through it and goes on by itself; the producer sends again."""
+    stream = own_kafka_stream
+    stream.produce(RECORDS // 2, seed=3)
+    with running_worker("logs", settings=stream.settings()) as worker:
+        await stream.wait_for_progress(RECORDS // 10)
+        producing = asyncio.create_task(asyncio.to_thread(stream.produce, RECORDS // 2, seed=4))
+        own_kafka.kill()
+        own_kafka.start()
+        await producing
+        await stream.check(RECORDS)
+        assert worker.is_running()
+
+
+async def test_two_workers_share_and_one_takes_over(log_stream: LogStream) -> None:
+    log_stream.produce(RECORDS, seed=5)
+    first = running_worker("logs", "--slot", "0", settings=log_stream.settings())
+    second = running_worker("logs", "--slot", "1", settings=log_stream.settings())
+    with first as one, second as other:
+        await wait_for_writers(log_stream, 2)
+        other.kill()
+        log_stream.produce(RECORDS, seed=6)
+        await log_stream.check(2 * RECORDS)
+        other.start()
+        await wait_for_writers(log_stream, 2)
+        one.terminate()
+        assert one.wait() == 0
+        log_stream.produce(RECORDS, seed=7)
+        await log_stream.check(3 * RECORDS)
+
+
+async def wait_for_writers(stream: LogStream, count: int) -> None:
+    """Wait until so many workers have partitions to write."""
+    writers = "SELECT count(DISTINCT writer) FROM stream_offsets"
+    for _ in range(WRITER_POLLS):
+        if await total(stream.dsn, writers) == count:
+            return
+        await asyncio.sleep(POLL_S)
+    pytest.fail(f"not {count} writers")
+
+
+async def test_a_worker_that_slept_while_another_took_over_writes_nothing(
+    log_stream: LogStream,
+) -> None:
+    log_stream.produce(RECORDS, seed=8)
+    first = running_worker("logs", "--slot", "0", settings=log_stream.settings())
+    second = running_worker("logs", "--slot", "1", settings=log_stream.settings())
+    with first as zombie:
+        await log_stream.wait_for_progress(RECORDS // 10)
+        zombie.process.send_signal(signal.SIGSTOP)
+        with second as heir:
+            await log_stream.check(RECORDS)
+            zombie.process.send_signal(signal.SIGCONT)
+            log_stream.produce(RECORDS, seed=9)
+            await log_stream.check(2 * RECORDS)
+            assert heir.is_running()
+
+
+async def test_a_worker_cut_off_from_postgres_while_another_takes_over(
+    log_stream: LogStream,
+) -> None:
+    """What it held in its transaction is undone, what it sends afterwards is refused."""
+    log_stream.produce(RECORDS, seed=10)
+    with proxied_dsn(log_stream.dsn) as (proxy, dsn):
+        cut_off = running_worker("logs", "--slot", "0", settings=log_stream.settings(dsn=dsn))
+        second = running_worker("logs", "--slot", "1", settings=log_stream.settings())
+        with cut_off:
+            await log_stream.wait_for_progress(RECORDS // 10)
+            proxy.freeze()
+            frozen_at = await log_stream.stored_count()
+            with second:
+                await wait_until(
+                    lambda stored: sum(stored.values()) > frozen_at + RECORDS // 20,
+                    log_stream.dsn,
+                    log_stream.topic,
+                )
+                proxy.thaw()
+                log_stream.produce(RECORDS, seed=11)
+                await log_stream.check(2 * RECORDS)
