@@ -251,6 +251,9 @@ class _Scan(Generic[_V]):
 
     def _take(self, piece: Piece[_V]) -> None:
         found = islice(self._matching(piece), self._limit)
+        if not self._best:
+            self._best = list(found)
+            return
         merged = heapq.merge(self._best, found, key=_newest_key, reverse=True)
         self._best = list(islice(merged, self._limit))
 
