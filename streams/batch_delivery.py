@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias, cast
 import aiokafka
 import faust
 import msgspec
+from faust.exceptions import ConsumerNotStarted
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.transports import SchedulingStrategyT
