@@ -24,7 +24,7 @@ _STATUS_CLASS: Final = re.compile(rf"[1-5]{WILD}")
 # So many different words at one position make it a variable.
 _AFTER_EQUALS: Final = 4
 _NAMED: Final = 3
-_ELSEWHERE: Final = 6
+_ELSEWHERE: Final = 5
 
 
 class Context(NamedTuple):

@@ -105,7 +105,7 @@ class ShapeCache:
 
     def _line_shape(self, line: str) -> str:
         folded = fold_digits(line)
-        found = self._lines.get(folded) or self._find(folded)
+        found = self._lines.newer.get(folded) or self._lines.get(folded) or self._find(folded)
         return found if isinstance(found, str) else _variant_shape(found, line)
 
     def _find(self, folded: bytes) -> str | _Variants:
