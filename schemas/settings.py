@@ -53,6 +53,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     baseline_windows: Positive = 20
     finalize_interval_s: PositiveSeconds = 1.0
     max_shapes_per_block: Positive = 2_000
+    changelog_config: str = ""
 
     batch_records: Positive = 5_000
     fetch_min_bytes: Positive = 65_536

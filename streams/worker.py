@@ -124,8 +124,15 @@ def handler_of(settings: Settings, topic: str) -> LogsHandler | CommitsHandler:
     raise ConfigError(f"no stream reads topic {topic}", setting="AIOPS_LOG_TOPICS")
 
 
-async def run_worker(settings: Settings, role: Role, slot: str) -> None:
+async def run_worker(
+    settings: Settings,
+    role: Role,
+    slot: str,
+    changelog_config: ChangelogConfig,
+) -> None:
     """Run until SIGTERM or SIGINT; `slot` names this worker among those of its role.
+
+    Changelogs are written under the choices of `changelog_config`.
 
     Raises:
         ConfigError: a topic is missing or was made anew, the database is not migrated.
@@ -141,7 +148,7 @@ async def run_worker(settings: Settings, role: Role, slot: str) -> None:
             return
         stack.push_async_callback(pool.close)
         if role == FINALIZER:
-            await run_leaders(settings, pool, stopping)
+            await run_leaders(settings, pool, stopping, changelog_config)
             return
         dead_letters = DeadLetterProducer(settings.kafka_bootstrap)
         stack.push_async_callback(dead_letters.stop)
@@ -170,7 +177,9 @@ async def _unless_stopped(stopping: asyncio.Event, work: Awaitable[_T]) -> _T | 
         task.cancel()
 
 
-async def run_leaders(settings: Settings, pool: Pool, stopping: asyncio.Event) -> None:
+async def run_leaders(
+    settings: Settings, pool: Pool, stopping: asyncio.Event, changelog_config: ChangelogConfig
+) -> None:
     """Summarize windows and write changelogs whenever this process is the leader of either."""
     async with asyncio.TaskGroup() as group:
         group.create_task(
@@ -186,7 +195,7 @@ async def run_leaders(settings: Settings, pool: Pool, stopping: asyncio.Event) -
             lead(
                 pool,
                 CHANGELOG_LEADER,
-                lambda connection: ChangelogWriter(connection, ChangelogConfig()).run_cycle,
+                lambda connection: ChangelogWriter(connection, changelog_config).run_cycle,
                 stopping=stopping,
                 interval_s=CHANGELOG_INTERVAL_S,
             )

@@ -10,10 +10,12 @@ import click
 import msgspec
 import structlog
 
+from aiops.changelog_config import read_configured
 from schemas.errors import AiOpsError, ConfigError
 from schemas.settings import Settings, load_settings
 from schemas.telemetry import configure_logging
 from streams.dead_letters import DeadLetterLimitError
+from streams.domain.changelog.config import ChangelogConfig
 from streams.supervisor import ChildFailedError, plan_children, run_supervisor
 from streams.worker import EXIT_CRASHED, ROLES, run_worker
 
@@ -42,12 +44,13 @@ def command(
     if metrics_port is not None:
         settings = msgspec.structs.replace(settings, metrics_port=metrics_port)
     configure_logging(settings.log_level)
+    changelog_config = read_configured(settings)
     if until_stdin_ends:
         threading.Thread(target=_end_with_stdin, daemon=True).start()
     if role == "all":
         _supervise(processes or settings.worker_processes, settings.metrics_port)
     else:
-        _work(settings, role, slot or settings.worker_slot)
+        _work(settings, role, slot or settings.worker_slot, changelog_config)
 
 
 def _end_with_stdin() -> None:
@@ -65,9 +68,9 @@ def _supervise(processes: int, metrics_port: int) -> None:
         sys.exit(exc.status)
 
 
-def _work(settings: Settings, role: str, slot: str) -> None:
+def _work(settings: Settings, role: str, slot: str, changelog_config: ChangelogConfig) -> None:
     try:
-        asyncio.run(run_worker(settings, role, slot))
+        asyncio.run(run_worker(settings, role, slot, changelog_config))
     except (ConfigError, DeadLetterLimitError):
         raise
     except AiOpsError as exc:
