@@ -8,7 +8,7 @@ from schemas.errors import MalformedEventError
 from schemas.events import JsonValue
 from schemas.records import Rejection, SourceRecord
 from streams.domain.commits.lenient_json import decode_json
-from streams.domain.commits.members import optional_text
+from streams.domain.commits.members import MAX_NAME_BYTES, optional_text
 from streams.domain.commits.own_json import ChangelogEvent, Payload, decode_own
 from streams.domain.commits.webhooks import decode_webhook, is_release_line, repository_of
 
@@ -17,7 +17,6 @@ TOMBSTONE: Final = "tombstone"
 OTHER_BRANCH: Final = "other_branch"
 NO_EVENTS: Final = "no_events"
 
-_MAX_REPOSITORY: Final = 500
 _MS: Final = 1_000
 
 
@@ -76,6 +75,6 @@ def _own_name(value: JsonValue) -> str:
 
 
 def _checked(repository: str) -> str:
-    if not repository or len(repository) > _MAX_REPOSITORY or "\0" in repository:
+    if not repository or len(repository.encode()) > MAX_NAME_BYTES or "\0" in repository:
         raise MalformedEventError("no_repository", "neither the payload nor the key names one")
     return repository

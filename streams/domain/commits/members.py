@@ -8,6 +8,8 @@ from schemas.events import JsonValue
 from streams.domain.changelog.times import parse_time
 
 _MAX_NAMES: Final = 10_000
+# Names are keys of indexes, which hold at most 2,704 bytes; git itself stops at a file's name.
+MAX_NAME_BYTES: Final = 500
 _HEX: Final = frozenset("0123456789abcdef")
 _SHORTEST_SHA: Final = 7
 _LONGEST_SHA: Final = 64
@@ -23,6 +25,26 @@ def read_text(payload: Mapping[str, JsonValue], name: str) -> str:
     if not isinstance(value, str):
         raise MalformedEventError("bad_member", f"`{name}` is not a text")
     return value
+
+
+def read_tag_name(payload: Mapping[str, JsonValue], name: str) -> str:
+    """Return the name of a tag or release.
+
+    Raises:
+        MalformedEventError: it is empty, too long, or none that a tag can have.
+    """
+    return checked_name(read_text(payload, name), name)
+
+
+def checked_name(text: str, member: str) -> str:
+    """Return a name that can be stored and looked up.
+
+    Raises:
+        MalformedEventError: it is empty, longer than 500 bytes, or has a NUL character.
+    """
+    if not text or "\0" in text or len(text.encode(errors="replace")) > MAX_NAME_BYTES:
+        raise MalformedEventError("bad_name", f"`{member}` is empty, too long or holds a NUL")
+    return text
 
 
 def optional_text(payload: Mapping[str, JsonValue], name: str) -> str | None:

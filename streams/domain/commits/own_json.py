@@ -7,11 +7,13 @@ from schemas.errors import MalformedEventError
 from schemas.events import CommitEvent, JsonValue, OverrideEvent, ReleaseEvent, TagEvent
 from streams.domain.changelog.config import SECTION_KEYS
 from streams.domain.commits.members import (
+    checked_name,
     optional_text,
     read_members,
     read_names,
     read_optional_sha,
     read_sha,
+    read_tag_name,
     read_text,
     read_time,
 )
@@ -64,7 +66,7 @@ def decode_commit(payload: Payload, repository: str) -> CommitEvent:
         author=optional_text(payload, "author") or "",
         timestamp_s=read_time(payload.get("date"), problems),
         parents=_parents(payload),
-        tags=read_names(payload, "tags"),
+        tags=tuple(checked_name(tag, "tags") for tag in read_names(payload, "tags")),
         files=read_names(payload, "files"),
         problems=tuple(problems),
     )
@@ -88,7 +90,7 @@ def _tag(payload: Payload, repository: str, fallback_s: int | None) -> TagEvent:
     timestamp_s = read_time(payload.get("date"), [])
     return TagEvent(
         repository=repository,
-        name=read_text(payload, "name"),
+        name=read_tag_name(payload, "name"),
         sha=read_optional_sha(payload, "sha"),
         timestamp_s=fallback_s if timestamp_s is None else timestamp_s,
     )
@@ -99,7 +101,7 @@ def _release(payload: Payload, repository: str, fallback_s: int | None) -> Relea
     names = read_names(payload, "commits")
     return ReleaseEvent(
         repository=repository,
-        name=read_text(payload, "name"),
+        name=read_tag_name(payload, "name"),
         sha=read_sha(payload, "sha"),
         timestamp_s=fallback_s if timestamp_s is None else timestamp_s,
         commits=tuple(sorted(name.lower() for name in names)),

@@ -7,6 +7,7 @@ from typing import Final
 from schemas.errors import MalformedEventError
 from schemas.events import CommitEvent, JsonValue, TagEvent
 from streams.domain.commits.members import (
+    checked_name,
     optional_text,
     read_members,
     read_names,
@@ -79,7 +80,7 @@ def _tag(
         return
     yield TagEvent(
         repository=repository,
-        name=name,
+        name=checked_name(name, "ref"),
         sha=None if is_deletion else read_optional_sha(members, "after"),
         timestamp_s=fallback_s if pushed_s is None else pushed_s,
     )

@@ -90,6 +90,22 @@ def test_a_push_of_an_annotated_tag_points_at_the_commit() -> None:
     assert decode(payload).events[0].sha == "a" * 40
 
 
+@pytest.mark.parametrize("name", ["", "v1\0", "v" * 501, "\u00e9" * 251])
+@pytest.mark.parametrize("kind", ["tag", "release"])
+def test_a_name_that_no_index_holds_is_rejected(kind: str, name: str) -> None:
+    tag = decode({"kind": kind, "name": name, "sha": "a" * 40})
+    tagged = decode({"sha": "a" * 40, "message": "x", "tags": [name]})
+
+    assert [one.rejection and one.rejection.reason for one in (tag, tagged)] == ["bad_name"] * 2
+
+
+def test_a_name_of_five_hundred_bytes_is_taken() -> None:
+    (event,) = decode({"kind": "tag", "name": "\u00e9" * 250, "sha": "a" * 40}).events
+
+    assert isinstance(event, TagEvent)
+    assert event.name == "\u00e9" * 250
+
+
 def test_a_value_over_the_limit_is_rejected() -> None:
     decoded = decode_commit_record(record(b" " * (8 * 1024 * 1024 + 1)))
 
