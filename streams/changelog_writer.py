@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from hashlib import sha256
 from typing import Final, NamedTuple, TypeVar
 
 from schemas.db.pool import Connection
 from schemas.events import CommitEvent, OverrideEvent, ReleaseEvent, TagEvent
 from streams.domain.changelog.config import ChangelogConfig
-from streams.domain.changelog.documents import ReleaseDocument, canonical_json
+from streams.domain.changelog.documents import GENERATOR, ReleaseDocument, canonical_json
 from streams.domain.changelog.history import FactsCache, History
 from streams.domain.changelog.merging import merge_commits
 from streams.domain.changelog.releases import build_release, input_hash, release_numbers
+from streams.domain.changelog.word_model import MODEL_HASH
 from streams.domain.commits.own_json import ChangelogEvent
 from streams.domain.commits.prepared import read_statement
 from streams.store.commits import (
@@ -26,23 +28,28 @@ from streams.store.commits import (
     select_content_hashes,
     select_contents,
     select_dirty,
+    select_outdated,
     upsert_changelog,
     write_commits,
 )
 
-# Repositories whose events are kept between two writes.
-MAX_KEPT: Final = 8
+# Statements that are kept between two writes, about 3 KB each with what was read from them.
+MAX_KEPT_STATEMENTS: Final = 200_000
 UNKNOWN_TIME_S: Final = -1
 
 _T = TypeVar("_T")
 
 
 class KeptRepository:
-    """What was said about a repository, as far as read, and what its commits say."""
+    """What was said about a repository, as far as read, and what its commits say.
+
+    `commits` are the rows that are stored; None while nobody has looked.
+    """
 
     def __init__(self, config: ChangelogConfig) -> None:
         self.events: dict[bytes, ChangelogEvent] = {}
         self.facts = FactsCache(config)
+        self.commits: dict[str, CommitRow] | None = None
 
 
 class Rebuilt(NamedTuple):
@@ -60,51 +67,76 @@ class ChangelogWriter:
     def __init__(self, connection: Connection, config: ChangelogConfig) -> None:
         self._connection = connection
         self._config = config
+        self._rules_hash = hash_rules(config)
+        self._is_started = False
         self._kept: dict[str, KeptRepository] = {}
 
     async def run_cycle(self) -> bool:
-        """Write what is dirty, one transaction a repository; tell that nothing is left."""
+        """Write what is dirty, one transaction a repository; tell that nothing is left.
+
+        The first cycle also writes what was made under other choices or by other code.
+        """
         marks = await select_dirty(self._connection)
-        for repository in sorted({mark.repository for mark in marks}):
+        repositories = {mark.repository for mark in marks}
+        if not self._is_started:
+            repositories.update(await select_outdated(self._connection, self._rules_hash))
+        for repository in sorted(repositories):
             own = [mark for mark in marks if mark.repository == repository]
             await self._write_repository(repository, own)
+        self._is_started = True
         return False
 
     async def _write_repository(self, repository: str, marks: Sequence[DirtyRepository]) -> None:
-        kept = await self._read(repository)
+        kept = self._take(repository)
+        await self._read(repository, kept)
         stored = await select_changelog_keys(self._connection, repository)
         # Seconds of computing for a long history: outside of a transaction, beside the event loop.
-        rebuilt = await asyncio.to_thread(_rebuild, kept, stored)
+        rebuilt = await asyncio.to_thread(rebuild_changelogs, kept, stored, self._rules_hash)
+        before, kept.commits = kept.commits, None
         async with self._connection.transaction():
             await delete_changelogs(self._connection, repository, rebuilt.gone)
             for row in rebuilt.changed:
                 await upsert_changelog(self._connection, repository, row)
             await move_changelogs(self._connection, repository, rebuilt.moved)
-            await self._write_commits(repository, rebuilt.commits)
+            await self._write_commits(repository, before, rebuilt.commits)
             await clear_dirty(self._connection, marks)
+        kept.commits = rebuilt.commits
 
-    async def _read(self, repository: str) -> KeptRepository:
+    def _take(self, repository: str) -> KeptRepository:
+        """Return what is kept of a repository; those not written for longest make room."""
         kept = self._kept.pop(repository, None) or KeptRepository(self._config)
+        others = sum(len(one.events) for one in self._kept.values())
+        while self._kept and others + len(kept.events) > MAX_KEPT_STATEMENTS:
+            others -= len(self._kept.pop(next(iter(self._kept))).events)
         self._kept[repository] = kept
-        while len(self._kept) > MAX_KEPT:
-            del self._kept[next(iter(self._kept))]
+        return kept
+
+    async def _read(self, repository: str, kept: KeptRepository) -> None:
         hashes = await select_content_hashes(self._connection, repository)
         for gone in kept.events.keys() - hashes:
             del kept.events[gone]
         missing = sorted(hashes - kept.events.keys())
         for content_hash, kind, payload in await select_contents(self._connection, missing):
             kept.events[content_hash] = read_statement(kind, payload)
-        return kept
 
-    async def _write_commits(self, repository: str, commits: dict[str, CommitRow]) -> None:
-        stored = await select_commits(self._connection, repository)
+    async def _write_commits(
+        self, repository: str, before: dict[str, CommitRow] | None, commits: dict[str, CommitRow]
+    ) -> None:
+        stored = await select_commits(self._connection, repository) if before is None else before
         changed = [row for sha, row in commits.items() if stored.get(sha) != row]
         await write_commits(
             self._connection, repository, changed, sorted(stored.keys() - commits.keys())
         )
 
 
-def _rebuild(kept: KeptRepository, stored: dict[str, ChangelogKey]) -> Rebuilt:
+def hash_rules(config: ChangelogConfig) -> str:
+    """Return a hash of all that decides about a document besides what was said."""
+    return sha256(canonical_json([GENERATOR, MODEL_HASH, config])).hexdigest()
+
+
+def rebuild_changelogs(
+    kept: KeptRepository, stored: dict[str, ChangelogKey], rules_hash: str
+) -> Rebuilt:
     """Build the changelogs whose inputs changed; pure but for the kept facts."""
     history = _history(kept)
     changed: list[ChangelogRow] = []
@@ -118,7 +150,7 @@ def _rebuild(kept: KeptRepository, stored: dict[str, ChangelogKey]) -> Rebuilt:
         key = ChangelogKey(name, position, input_hash(history, release))
         before = stored.get(name)
         if before is None or before.input_hash != key.input_hash:
-            changed.append(_row(build_release(history, release), key))
+            changed.append(_row(build_release(history, release), key, rules_hash))
         elif before.position != position:
             moved[name] = position
     return Rebuilt(changed, moved, stored.keys() - names, commits)
@@ -151,13 +183,17 @@ def _commit_rows(history: History, release: int, name: str) -> dict[str, CommitR
     for number in members:
         commit = history.graph.commits[number]
         time_s = UNKNOWN_TIME_S if commit.timestamp_s is None else commit.timestamp_s
-        rows[commit.sha] = CommitRow(
-            commit.sha, name, commit.author, time_s, commit.message, commit.conflict
-        )
+        author, message = _storable(commit.author), _storable(commit.message)
+        rows[commit.sha] = CommitRow(commit.sha, name, author, time_s, message, commit.conflict)
     return rows
 
 
-def _row(document: ReleaseDocument, key: ChangelogKey) -> ChangelogRow:
+def _storable(text: str) -> str:
+    # Postgres refuses NUL in a text.
+    return text.replace("\0", "\ufffd")
+
+
+def _row(document: ReleaseDocument, key: ChangelogKey, rules_hash: str) -> ChangelogRow:
     return ChangelogRow(
         release=key.release,
         position=key.position,
@@ -165,5 +201,6 @@ def _row(document: ReleaseDocument, key: ChangelogKey) -> ChangelogRow:
         released_at=document.release.date,
         document=canonical_json(document),
         input_hash=key.input_hash,
+        rules_hash=rules_hash,
         content_hash=document.content_hash,
     )

@@ -18,6 +18,10 @@ BOOKKEEPING: Final[dict[str, tuple[str, ...]]] = {
     "log_shape_templates": (),
     "log_templates": (),
     "log_window_summaries": ("revision", "updated_at"),
+    "commit_contents": (),
+    "commit_events": (),
+    "commits": (),
+    "changelogs": ("revision", "updated_at"),
 }
 FINALIZED: Final = ("log_shape_templates", "log_templates", "log_window_summaries")
 

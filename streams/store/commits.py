@@ -5,11 +5,18 @@ from typing import Final
 
 import msgspec
 
+from schemas.db.locks import COMMIT_CONTENTS
 from schemas.db.pool import Connection
 from streams.domain.commits.prepared import PreparedCommits, Statement
 from streams.offsets import OffsetSpan
 
 CHANGELOGS_CHANNEL: Final = "aiops_changelogs"
+
+
+# A replay removes contents that no record speaks of any more. It must not meanwhile remove what a
+# writer of another partition has just found stored: writers share this lock, a replay has it alone.
+KEEP_CONTENTS: Final = "SELECT pg_advisory_xact_lock_shared($1)"
+REPLACE_CONTENTS: Final = "SELECT pg_advisory_xact_lock($1)"
 
 
 async def append_statements(
@@ -19,6 +26,7 @@ async def append_statements(
     statements = [one for record in records for one in record.statements]
     if not statements:
         return
+    await connection.execute(KEEP_CONTENTS, COMMIT_CONTENTS)
     await _insert_contents(connection, statements)
     await _insert_events(connection, span, records)
     await mark_repositories(connection, span, {one.repository for one in statements})
@@ -115,6 +123,7 @@ async def replace_statements(
     }
     if before == after:
         return False
+    await connection.execute(REPLACE_CONTENTS, COMMIT_CONTENTS)
     await connection.execute(DELETE_EVENTS, *place)
     await _insert_contents(connection, (one for record in records for one in record.statements))
     await _insert_events(connection, span, records)
@@ -248,6 +257,17 @@ async def select_changelog_keys(connection: Connection, repository: str) -> dict
     return {row["release"]: ChangelogKey(*row.values()) for row in rows}
 
 
+SELECT_OUTDATED: Final = """
+SELECT DISTINCT repository FROM changelogs WHERE rules_hash <> $1 ORDER BY repository
+"""
+
+
+async def select_outdated(connection: Connection, rules_hash: str) -> list[str]:
+    """Return the repositories with changelogs that were made under other rules."""
+    rows = await connection.fetch(SELECT_OUTDATED, rules_hash)
+    return [row["repository"] for row in rows]
+
+
 class ChangelogRow(msgspec.Struct, frozen=True, kw_only=True):
     """A changelog as it is stored; `release` is '' for what is not released."""
 
@@ -257,17 +277,20 @@ class ChangelogRow(msgspec.Struct, frozen=True, kw_only=True):
     released_at: str | None
     document: bytes
     input_hash: str
+    rules_hash: str
     content_hash: str
 
 
 UPSERT_CHANGELOG: Final = """
 INSERT INTO changelogs AS stored
-    (repository, release, position, version, released_at, document, input_hash, content_hash)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+    (repository, release, position, version, released_at, document, input_hash, rules_hash,
+     content_hash)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 ON CONFLICT (repository, release) DO UPDATE
 SET position = EXCLUDED.position, version = EXCLUDED.version,
     released_at = EXCLUDED.released_at, document = EXCLUDED.document,
-    input_hash = EXCLUDED.input_hash, content_hash = EXCLUDED.content_hash,
+    input_hash = EXCLUDED.input_hash, rules_hash = EXCLUDED.rules_hash,
+    content_hash = EXCLUDED.content_hash,
     revision = stored.revision + (stored.content_hash <> EXCLUDED.content_hash)::integer,
     updated_at = now()
 RETURNING revision

@@ -39,6 +39,7 @@ CREATE TABLE commits (
     PRIMARY KEY (repository, sha)
 );
 CREATE INDEX commits_by_time ON commits (repository, authored_s DESC, sha DESC);
+CREATE INDEX commits_by_release ON commits (repository, release, authored_s DESC, sha DESC);
 
 -- Derived: one changelog a release, '' for what is not released.
 CREATE TABLE changelogs (
@@ -49,6 +50,7 @@ CREATE TABLE changelogs (
     released_at  text,                  -- RFC 3339
     document     bytea       NOT NULL,  -- canonical JSON
     input_hash   text        NOT NULL,
+    rules_hash   text        NOT NULL,  -- of the choices and the code that it was made under
     content_hash text        NOT NULL,
     revision     integer     NOT NULL DEFAULT 1,
     updated_at   timestamptz NOT NULL DEFAULT now(),
