@@ -32,6 +32,8 @@ WORDS: Final = {
         allow 0.8 ability 1.3 new 0.5 command 0.4 flag 0.7 api 0.4 parameter 0.3 argument 0.2
         hook 0.5 configurable 1.1 custom 0.5 plugin 0.2 mode 0.3 method 0.3 function 0.1
         endpoint 0.6 cli 0.3 via 0.2 able_to 0.9 add_support 1.2 opt_in 0.8 template 0.3
+        ^improve_error 1 ^better_error 1.4 ^add_support 1 ^add_option 1 ^add_new 0.8
+        ^allow_custom 0.6
     """,
     "fix": """
         ^fix 3.2 ^correct 1.8 ^resolve 1.5 ^avoid 1.7 ^prevent 2 ^handle 1.7 ^ensure 1.5
@@ -45,16 +47,23 @@ WORDS: Final = {
         not 0.5 when 0.6 if 0.4 instead 0.3 exception 0.5 edge_case 1.2 deadlock 1.4
         duplicate 0.5 properly 1 correctly 1.2 unexpected 0.9 typeerror 1.2 windows 0.5
         infinite 1.1 empty 0.4 during 0.3 traceback 0.6 handling 0.3 encoding 0.4 correct 0.7
-        prevent 0.7 avoid 0.6 ensure 0.4 without 0.2
+        prevent 0.7 avoid 0.6 ensure 0.4 without 0.2 ^add_missing 2 ^make_sure 2 ^remove_extra 1
+        ^don't_fail 1 error_when 0.8 ^handle_missing 0.6
     """,
     "docs": """
         ^doc 2.8 ^document 3 ^clarify 2 ^mention 2 ^explain 2 ^describe 1.8 ^typo 2 ^reword 2
         ^link 0.8 ^note 1 ^readme 2.6 ^changelog 1.4 ^translate 1.2 ^proofread 2 ^rewrite 0.2
-        ^faq 2 doc 2.8 document 2 documentation 2.8 readme 3.4 docstring 2.4 changelog 1.3
+        ^faq 2 doc 2.8 document 2 documentation 2.4 readme 3.4 docstring 2.4 changelog 0.7
         guide 1.7 tutorial 2.2 typo 2.6 example 1.2 comment 0.9 contribut 1.2 faq 2 wording 1.8
         spelling 1.4 grammar 1.6 sponsor 1.4 website 1.2 md 1.2 rst 1 link 0.9 page 0.7
         section 0.9 reference 0.5 quickstart 1.8 jsdoc 1.6 license 1 badge 1.3 mkdocs 1.5
-        sphinx 1.5 sentence 1.6 paragraph 1.6 code_of_conduct 2 fix_typo 1.2
+        sphinx 1.5 sentence 1.6 paragraph 1.6 code_of_conduct 2 fix_typo 1.2 ^fix_typo 3.4
+        ^fix_link 3.2 ^fix_doc 3.4 ^fix_spelling 3.4 ^fix_grammar 3.4 ^fix_example 1.8
+        ^fix_readme 3.4 ^fix_docstring 3 ^update_readme 1.6 ^update_doc 1 ^update_example 1.2
+        ^update_link 1.8 ^update_changelog 0.6 ^add_doc 1 ^add_example 1.6 ^add_comment 1.6
+        ^add_link 2 ^add_section 1.8 ^add_note 0.8 ^add_guide 1.8 ^add_changelog 0.4
+        ^add_docstring 1.6 ^improve_doc 1 ^improve_example 1.2 ^improve_wording 1.6
+        ^remove_link 1.6 typo_in 1 ^minor_doc 1.6 ^small_doc 1.6
     """,
     "refactor": """
         ^refactor 3.4 ^rename 1.8 ^move 1.9 ^extract 2.2 ^simplify 2.2 ^cleanup 1.8 ^clean 1.7
@@ -65,35 +74,45 @@ WORDS: Final = {
         cleanup 1.2 simplify 0.8 dead_code 1.6 variable 0.6 class 0.3 module 0.3 private 0.7
         type_annotation 1.3 typing 0.9 type 0.4 mypy 0.9 annotation 0.7 into 0.4 duplicate 0.4
         abstraction 0.9 redundant 1 unnecessary 0.9 constant 0.4 readability 1.4 logic 0.4
+        ^fix_type 1.4 ^fix_import 1 ^fix_typing 2.6 ^fix_mypy 3 ^remove_unused 2
+        ^remove_unneeded 1.6 ^remove_unnecessary 1.6 ^remove_redundant 1.6 ^remove_dead 2
+        ^remove_obsolete 0.8 ^remove_useless 1.4 ^add_type 0.8 ^use_f 1
     """,
     "test": """
         ^test 3 ^testing 2.6 ^cover 1.4 ^assert 0.8 ^unflake 2 ^deflake 2 ^xfail 2.2
         ^benchmark 1.4 test 1.9 coverage 1.3 fixture 0.7 flaky 2 snapshot 1.2 playground 1
         e2e 1.6 mock 1 spec 0.9 add_test 1.6 regression_test 1.2 test_for 0.8 unit_test 1
-        test_case 1 assertion 0.6 xfail 1 vitest 0.8
+        test_case 1 assertion 0.6 xfail 1 vitest 0.8 ^fix_test 3.6 ^fix_flaky 3.4 ^add_test 2.4
+        ^update_test 2.2 ^remove_test 2 ^improve_test 2 ^skip_test 2 ^more_test 2 ^add_unit 1.8
+        ^add_regression 1.6 ^add_e2e 1.8 ^mark_test 1.6 ^move_test 1.4 ^use_pytest 1
+        ^enable_test 1.6
     """,
     "perf": """
         ^perf 3.4 ^optimize 3 ^optimise 3 ^speed 3.2 ^cache 1.6 ^faster 3 ^lazy 1.6 ^memoize 2.4
         ^precompute 2 performance 2.2 faster 2.2 speed 1.8 optimize 1.6 optimization 1.8
         cache 0.4 memory 0.9 slow 1.2 lazily 1 overhead 1.4 allocation 1.4 quadratic 2 batch 0.5
-        parallel 0.6
+        parallel 0.6 ^improve_perform 2.6 ^reduce_memory 2.4 ^reduce_time 1.6
     """,
     "build": """
         ^build 2 ^package 1 ^bundle 1 ^pin 1 ^bump 0.8 build 0.6 setup_py 1.8 pyproject 1.8
         wheel 1.4 webpack 1 rollup 0.8 packaging 1.6 dockerfile 1.4 makefile 1.6 setuptools 1.4
         dependency 0.6 lockfile 1.2 python_version 0.5 node_version 0.6 publish 0.5
+        ^fix_build 2.4 ^fix_packaging 3
     """,
     "ci": """
         ^ci 3.2 ^travis 2.6 ^appveyor 2.6 ^azure 1.6 ci 2.2 workflow 2 github_action 2.6
         action 0.9 travis 2.4 appveyor 2.4 codecov 2 pipeline 1.2 runner 0.8 dependabot 1
         renovate 0.8 pre_commit 0.9 stale 1 job 0.6 label 0.5 release_process 0.8 circleci 2
-        tox 1 matrix 0.9 nightly 0.7
+        tox 1 matrix 0.9 nightly 0.7 ^fix_ci 3.6 ^fix_workflow 3.2 ^add_workflow 2
+        ^update_workflow 2 ^run_test 1 ^use_github 1 ^test_on 1.6 ^update_ci 1.6 ^add_ci 2
+        ^fix_travis 3 ^run_ci 1.6
     """,
     "style": """
         ^style 2.6 ^format 2.2 ^lint 2.2 ^reformat 2.6 ^prettier 2.2 ^whitespace 2.2 ^sort 0.8
         ^blacken 2 lint 1.6 format 0.5 formatting 1.3 whitespace 1 prettier 1.4 eslint 1
         flake8 1.4 isort 1.4 indentation 1 black 1.1 ruff 1 pep8 1.6 semicolon 1 trailing 0.8
-        pylint 1.2
+        pylint 1.2 ^fix_lint 3.6 ^fix_format 3 ^fix_whitespace 3 ^fix_indent 3 ^run_black 2
+        ^run_prettier 2 ^apply_black 2 ^fix_flake8 3 ^fix_eslint 3
     """,
     "chore": """
         ^chore 3.4 ^bump 2.4 ^update 1.5 ^upgrade 1.5 ^release 2 ^prepare 1.6 ^merge 1.2
@@ -103,12 +122,15 @@ WORDS: Final = {
         dependency 1.4 version 0.6 release 1.1 gitignore 1.8 config 0.3 upgrade 0.5 update 0.3
         lockfile 1 deps 1.6 codeowner 1.4 author 0.8 maintainer 0.9 template 0.4 script 0.6
         package_json 1.3 devdependency 1.4 monorepo 0.7 editorconfig 1.4 plugin_list 1
-        issue_template 1.4 repository 0.4 from 0.2 eslint 0.6
+        issue_template 1.4 repository 0.4 from 0.2 eslint 0.6 ^update_depend 1.4 ^update_lock 1.4
+        ^bump_version 1.4 ^update_contribut 0.6 ^update_author 1.4 ^update_gitignore 1
+        ^add_gitignore 1.6 ^update_plugin 0.8 ^pre_commit 1.4
     """,
     "remove": """
         ^remove 1.6 ^drop 2.4 ^delete 1.1 drop 0.6 remove 0.4 removal 1 drop_support 2
         end_of_life 1.6 eol 1.4 python_2 0.8 remove_deprecate 1.4 remove_support 1.8
-        deprecated_api 0.6 legacy 0.3 no_longer 0.5
+        deprecated_api 0.6 legacy 0.3 no_longer 0.5 ^drop_support 1.6 ^drop_python 2
+        ^remove_deprecated 1.8 ^remove_support 1.8 ^drop_node 1.6
     """,
     "deprecate": """
         ^deprecate 4.2 ^deprecation 2.4 deprecate 1.6 deprecation 1.4 deprecationwarning 1.8
