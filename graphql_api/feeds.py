@@ -76,6 +76,11 @@ class Feed(Generic[_T]):
         self._task: asyncio.Task[None] | None = None
         self._must_resync = True
 
+    @property
+    def is_running(self) -> bool:
+        """Tell whether anybody listens."""
+        return bool(self._subscribers)
+
     @asynccontextmanager
     async def subscribed(self) -> AsyncIterator[Subscriber[_T]]:
         """Lend a queue that gets everything from now on."""
