@@ -35,8 +35,8 @@ def merge_pair(one: CommitEvent, other: CommitEvent) -> CommitEvent:
     return msgspec.structs.replace(
         one,
         repository=min(one.repository, other.repository),
-        message=min(one.message, other.message),
-        author=min(one.author, other.author),
+        message=min(one.message, other.message, key=_text_rank),
+        author=min(one.author, other.author, key=_text_rank),
         parents=_smaller(one.parents, other.parents),
         timestamp_s=_smaller(one.timestamp_s, other.timestamp_s),
         tags=tuple(sorted({*one.tags, *other.tags})),
@@ -50,6 +50,11 @@ def _smaller(one: _Ordered | None, other: _Ordered | None) -> _Ordered | None:
     if one is None or other is None:
         return other if one is None else one
     return min(one, other)
+
+
+def _text_rank(text: str) -> tuple[bool, str]:
+    # An empty text knows nothing, so any other one counts before it.
+    return not text, text
 
 
 def _differ(one: object | None, other: object | None) -> bool:

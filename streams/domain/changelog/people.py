@@ -90,12 +90,16 @@ def list_contributors(
         Contributor(
             name=_usual(names),
             commits=len(names),
-            first_time=first_release[person] == release and not is_bot(names[0]),
+            first_time=first_release[person] == release and _is_named_human(names[0]),
             is_bot=is_bot(names[0]),
         )
         for person, names in spellings.items()
     ]
     return tuple(sorted(found, key=lambda who: (-who.commits, who.name)))
+
+
+def _is_named_human(name: str) -> bool:
+    return bool(name.strip()) and not is_bot(name)
 
 
 def _usual(names: Sequence[str]) -> str:

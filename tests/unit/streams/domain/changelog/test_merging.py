@@ -44,3 +44,8 @@ def test_three_payloads_merge_the_same_way_round(
     one: CommitEvent, two: CommitEvent, three: CommitEvent
 ) -> None:
     assert merge_pair(merge_pair(one, two), three) == merge_pair(one, merge_pair(two, three))
+
+
+@given(PAYLOADS, PAYLOADS)
+def test_an_empty_message_never_wins(one: CommitEvent, other: CommitEvent) -> None:
+    assert bool(merge_pair(one, other).message) == bool(one.message or other.message)

@@ -279,6 +279,10 @@ def test_an_author_is_new_once_whatever_name_or_address_they_use() -> None:
     ]  # fmt: skip
 
 
+def test_nobody_is_no_newcomer() -> None:
+    assert not build_releases([commit("0", "feat: a", author="")])[0].contributors[0].first_time
+
+
 def test_an_override_repairs_an_entry_and_the_newest_counts() -> None:
     def override(at: int, **members: object) -> OverrideEvent:
         payload = {"repository": "r", "sha": sha("0"), "timestamp_s": at, **members}
