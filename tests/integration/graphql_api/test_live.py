@@ -127,9 +127,10 @@ async def test_summaries_are_told_when_they_are_revised(api: Api, connection: Co
     query = "subscription { summaryRevised { service revision headline } }"
     async with socket(api, api.tokens["viewer"]) as ws:
         await subscribe(api, ws, query)
+        found = []
         for revision in (1, 2):
             await insert_summary(connection, "api", 0, revision=revision)
-        found = [(await receive(ws))["payload"]["data"]["summaryRevised"] for _ in range(2)]
+            found.append((await receive(ws))["payload"]["data"]["summaryRevised"])
 
     assert [one["revision"] for one in found] == [1, 2]
 
