@@ -15,6 +15,10 @@ _TOP: Final = frozenset((1,))
 _RESOURCE_LOGS: Final = frozenset((1, 2, 3, 1000))
 _SCOPE_LOGS: Final = frozenset((1, 2, 3))
 _MAX_VARINT_BYTES: Final = 10
+_MAX_FIELDS: Final = 20_000
+"""No sender writes more members into one message; a million tiny ones would take seconds."""
+_ONE_BYTE: Final = 0x7F
+_FIRST_TAG: Final = 1 << 3
 
 Field = tuple[int, int, Any]
 """Number, wire type, value: an integer, or the bytes of a length-delimited or fixed field."""
@@ -54,22 +58,29 @@ def _read_logs(value: bytes) -> list[OtlpRecord]:
 
 
 def _fields(data: bytes) -> Iterator[Field]:
+    """The fields of one message, lazily: what is no message ends at its first wrong byte."""
     position, end = 0, len(data)
+    count = 0
     while position < end:
-        tag, position = _varint(data, position)
-        number, wire_type = tag >> 3, tag & 7
-        if number == 0:
+        tag = data[position]
+        position += 1
+        if tag > _ONE_BYTE:
+            tag, position = _varint(data, position - 1)
+        wire_type = tag & 7
+        if tag < _FIRST_TAG:
             raise NotProtobufError
-        value: Any
         if wire_type == _VARINT:
             value, position = _varint(data, position)
+            yield tag >> 3, wire_type, value
         else:
             size, position = _size(data, position, wire_type)
-            value = data[position : position + size]
-            position += size
+            start, position = position, position + size
             if position > end:
                 raise NotProtobufError
-        yield number, wire_type, value
+            yield tag >> 3, wire_type, data[start:position]
+        count += 1
+        if count > _MAX_FIELDS:
+            raise MalformedEventError("otlp_invalid", f"over {_MAX_FIELDS} members in a message")
 
 
 def _size(data: bytes, position: int, wire_type: int) -> tuple[int, int]:
@@ -83,6 +94,8 @@ def _size(data: bytes, position: int, wire_type: int) -> tuple[int, int]:
 
 
 def _varint(data: bytes, position: int) -> tuple[int, int]:
+    if data[position : position + 1] < b"\x80" and position < len(data):
+        return data[position], position + 1
     result = 0
     for index, byte in enumerate(data[position : position + _MAX_VARINT_BYTES]):
         result |= (byte & 0x7F) << (7 * index)

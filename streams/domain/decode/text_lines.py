@@ -24,7 +24,7 @@ _SPRING_HEAD: Final = 24
 _WORD: Final = re.compile("[A-Za-z]+")
 # Level words, .NET's, and the letters that klog and Ruby's Logger begin with.
 _OPENING_WORDS: Final = LEVEL_WORDS | frozenset(
-    names("trce dbug info warn fail crit d i w e f a u v")
+    names("trce dbug info warn fail crit d i w e f a u v sun mon tue wed thu fri sat")
 )
 
 

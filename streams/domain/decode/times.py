@@ -31,7 +31,8 @@ _ABBREVIATION: Final = (
 )
 
 ISO: Final = re.compile(
-    rf"(\d{{4}}[-/]\d\d[-/]\d\d)[Tt ]{_CLOCK}{_FRACTION}{_ZONE}{_ABBREVIATION}", re.ASCII
+    rf"(\d{{4}}[-/]\d\d[-/]\d\d)(?:[Tt ]| {{2}}(?=\d:)){_CLOCK}{_FRACTION}{_ZONE}{_ABBREVIATION}",
+    re.ASCII,
 )
 _CLF: Final = re.compile(
     rf"(\d\d?)/{_MONTH}/(\d{{4}}):{_CLOCK}{_FRACTION}(?: ([+-]\d{{4}})(?!\w))?", re.ASCII
@@ -300,5 +301,5 @@ def parse_epoch_pair(seconds: object, nanos: object) -> Moment | None:
 def format_ns(ns: int) -> str:
     """Return RFC 3339 in UTC, with as many digits of the fraction as are needed."""
     seconds, part = divmod(ns, SECOND_NS)
-    text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    text = datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat()
     return f"{text}.{part:09d}".rstrip("0") + "Z" if part else text + "Z"

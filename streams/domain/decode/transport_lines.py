@@ -21,7 +21,8 @@ _MAX_PARAMETERS: Final = 10_000
 _SD_ESCAPE: Final = re.compile(r'\\(["\\\]])')
 _HOST: Final = re.compile(r"[A-Za-z0-9][\w.:%-]{0,254}", re.ASCII)
 _CRI: Final = re.compile(r" (stdout|stderr) ([FP](?::[^\s]{0,100})?)(?: |$)")
-_LOGSTASH: Final = re.compile(r" (?:\{([A-Za-z_.]{1,100}=[^{}\n]{0,2000})\}|%\{host\})(?: |$)")
+_LOGSTASH: Final = re.compile(r" (?:\{([A-Za-z_.]{1,100}=[^\n]{0,2000}?)\}|%\{host\})(?: |$)")
+_NESTED: Final = re.compile(r"\{[^{}]*\}")
 _LOGSTASH_HOST: Final = re.compile(r"(?:^|, ?)(?:host)?name=([^,]{1,255})")
 
 
@@ -209,7 +210,8 @@ def read_logstash(text: str, moment: Moment, end: int) -> Level | None:
     match = _LOGSTASH.match(text, end) if moment.has_fraction else None
     if match is None:
         return None
-    named = _LOGSTASH_HOST.search(match[1]) if match[1] else None
+    host_map = _NESTED.sub("", match[1] or "")
+    named = _LOGSTASH_HOST.search(host_map)
     host = name_of(named[1]) if named else None
     return Level(
         body=text[match.end() :].strip(),
