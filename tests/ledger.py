@@ -97,37 +97,41 @@ def read_topic(bootstrap: str, topic: str, partitions: int) -> dict[Place, bytes
     return found
 
 
+SELECT_STORED = "SELECT partition, next_offset FROM stream_offsets WHERE topic = $1"
+
+
 async def stored_partitions(dsn: str, topic: str) -> dict[int, int]:
-    """Return the next offset of each stored partition; empty while the database is away."""
-    try:
-        connection = await asyncpg.connect(dsn, timeout=5)
-    except (OSError, asyncpg.PostgresError):
-        return {}
-    try:
-        rows = await connection.fetch(
-            "SELECT partition, next_offset FROM stream_offsets WHERE topic = $1", topic
-        )
-    finally:
-        await connection.close()
+    """Return the next offset of each stored partition."""
+    connection = await asyncpg.connect(dsn)
+    rows = await connection.fetch(SELECT_STORED, topic)
+    await connection.close()
     return {row["partition"]: row["next_offset"] for row in rows}
 
 
 async def wait_until(
-    is_true: Callable[[dict[int, int]], bool], dsn: str, topic: str, *, timeout_s: float = 60.0
+    is_true: Callable[[dict[int, int]], bool], dsn: str, topic: str, *, timeout_s: float = 90.0
 ) -> float:
-    """Return the seconds until the stored offsets are as wanted; poll often."""
-    started = time.monotonic()
-    while True:
-        stored = await stored_partitions(dsn, topic)
+    """Return the seconds until the stored offsets are as wanted; the database may go away."""
+    started, stored = time.monotonic(), dict[int, int]()
+    connection: asyncpg.Connection[asyncpg.Record] | None = None
+    while not is_true(stored):
         waited_s = time.monotonic() - started
-        if is_true(stored):
-            return waited_s
         assert waited_s < timeout_s, f"stored {stored} after {waited_s:.0f} s"
         await asyncio.sleep(POLL_S)
+        try:
+            connection = connection or await asyncpg.connect(dsn, timeout=5)
+            rows = await connection.fetch(SELECT_STORED, topic)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            connection = None
+        else:
+            stored = {row["partition"]: row["next_offset"] for row in rows}
+    if connection is not None:
+        await connection.close()
+    return time.monotonic() - started
 
 
 async def wait_until_stored(
-    dsn: str, topic: str, truth: Iterable[Place], *, timeout_s: float = 60.0
+    dsn: str, topic: str, truth: Iterable[Place], *, timeout_s: float = 90.0
 ) -> float:
     """Return the seconds until all the records of `truth` are stored."""
     ends: dict[int, int] = {}

@@ -58,7 +58,7 @@ class LogStream(msgspec.Struct, kw_only=True):
                 timestamp_ms=START_MS + part * SLICE_MS,
             )
 
-    async def wait_for_progress(self, records: int, *, timeout_s: float = 60.0) -> float:
+    async def wait_for_progress(self, records: int, *, timeout_s: float = 90.0) -> float:
         """Return the seconds until so many records are stored."""
         return await wait_until(
             lambda stored: sum(stored.values()) >= records,
