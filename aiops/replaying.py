@@ -7,10 +7,14 @@ from typing import Any, Final
 
 import msgspec
 
+from aiops.choices import read_choices
 from schemas.db.pool import open_pool
 from schemas.errors import ConfigError
 from schemas.settings import Settings
+from schemas.topics import TICKETS_RAW
+from streams.agents.tickets import RetriageHandler
 from streams.dead_letters import DeadLetterProducer
+from streams.lanes import handler_of
 from streams.replay import (
     BlockHandler,
     BlockPlan,
@@ -20,7 +24,6 @@ from streams.replay import (
     ReplayRange,
 )
 from streams.store.templates import delete_unseen_shapes
-from streams.worker import handler_of
 
 _OFFSET: Final = re.compile(r"\d+")
 POOL_SIZE: Final = 2
@@ -33,15 +36,17 @@ class ReplayRequest(msgspec.Struct, frozen=True, kw_only=True):
     range: ReplayRange
     partition: int | None = None
     is_dry_run: bool = False
+    is_retriage: bool = False
 
 
 class ReplayReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What a replay did, or would do."""
+    """What a replay did, or would do; `retriaged` tickets have another triage now."""
 
     topic: str
     blocks: int
     changed_blocks: int
     records: int
+    retriaged: int | None = None
 
 
 def parse_range(begin: str | None, end: str | None) -> ReplayRange:
@@ -82,7 +87,7 @@ async def replay_topic(
         ReplayRefusedError: retention has cut into a block.
         TransientError: the broker or Postgres does not answer.
     """
-    handler: BlockHandler[Any] = handler_of(settings, request.topic)
+    handler = _handler_of(settings, request)
     counter = _Counter(observer)
     pool = await open_pool(
         settings.postgres_dsn, application_name="aiops-replay", max_size=POOL_SIZE
@@ -103,7 +108,17 @@ async def replay_topic(
         blocks=counter.blocks,
         changed_blocks=counter.changed_blocks,
         records=counter.records,
+        retriaged=handler.retriaged_count if isinstance(handler, RetriageHandler) else None,
     )
+
+
+def _handler_of(settings: Settings, request: ReplayRequest) -> BlockHandler[Any]:
+    choices = read_choices(settings)
+    if not request.is_retriage:
+        return handler_of(settings, request.topic, choices)
+    if request.topic != TICKETS_RAW.name:
+        raise ConfigError(f"only {TICKETS_RAW.name} can be triaged again", setting="--retriage")
+    return RetriageHandler(choices.triage)
 
 
 class _Counter:

@@ -54,6 +54,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     finalize_interval_s: PositiveSeconds = 1.0
     max_shapes_per_block: Positive = 2_000
     changelog_config: str = ""
+    triage_config: str = ""
 
     batch_records: Positive = 5_000
     fetch_min_bytes: Positive = 65_536
@@ -75,6 +76,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     api_cost_per_second: Positive = 200_000
     api_request_timeout_s: PositiveSeconds = 15.0
     api_cache_lines: Positive = 50_000
+    api_max_sockets_per_sender: Positive = 100
     api_allowed_origins: str = ""
     submit_timeout_s: PositiveSeconds = 5.0
 

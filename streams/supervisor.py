@@ -11,14 +11,8 @@ from typing import Final
 import structlog
 
 from schemas.errors import AiOpsError
-from streams.worker import (
-    EXIT_CONFIG,
-    EXIT_REJECTED,
-    FINALIZER,
-    INTERACTIVE_ROLE,
-    LOGS,
-    STOP_TIMEOUT_S,
-)
+from streams.lanes import FINALIZER, INTERACTIVE_ROLE, LOGS
+from streams.worker import EXIT_CONFIG, EXIT_REJECTED, STOP_TIMEOUT_S
 
 log = structlog.get_logger()
 

@@ -3,12 +3,11 @@
 import asyncio
 import os
 import signal
-import socket
 import threading
 from collections.abc import Awaitable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
-from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
+from typing import Any, Final, TypeVar
 from uuid import UUID, uuid4
 
 import msgspec
@@ -19,18 +18,15 @@ from schemas.db.migrate import require_migrated
 from schemas.db.pool import Pool, open_pool
 from schemas.errors import AiOpsError, ConfigError
 from schemas.settings import Settings
-from schemas.topics import COMMITS_RAW, LOGS_SUBMITTED, dead_letter_topic
-from streams.agents.batches import BatchAgent, StreamHandler
-from streams.agents.commits import CommitsHandler
-from streams.agents.logs import LogsHandler
-from streams.app import INTERACTIVE, AppPlan, FetchPolicy, bulk_policy, create_app
+from schemas.topics import dead_letter_topic
+from streams.agents.batches import BatchAgent
+from streams.app import create_app
 from streams.batch_delivery import BatchApp
 from streams.changelog_writer import ChangelogWriter
 from streams.dead_letters import DeadLetterLimitError, DeadLetterProducer
-from streams.domain.changelog.config import ChangelogConfig
-from streams.domain.windows import NANOSECONDS
 from streams.finalizer import Finalizer
 from streams.health import Watched, WorkerHealth, serve_health, watch
+from streams.lanes import FINALIZER, Choices, Role, Task, plan_tasks
 from streams.leadership import lead
 from streams.offsets import PartitionRange, claim_partition
 from streams.retrying import retry_transient
@@ -65,74 +61,13 @@ def exit_status(failure: BaseException) -> int:
     return EXIT_REJECTED if isinstance(failure, DeadLetterLimitError) else EXIT_CRASHED
 
 
-Role: TypeAlias = str
-LOGS: Final[Role] = "logs"
-INTERACTIVE_ROLE: Final[Role] = "interactive"
-FINALIZER: Final[Role] = "finalizer"
-ROLES: Final = (LOGS, INTERACTIVE_ROLE, FINALIZER)
-
-
-class Task(NamedTuple):
-    """One Faust app of a worker and what its agent does with the batches."""
-
-    plan: AppPlan
-    handler: StreamHandler[Any]
-
-
-def logs_handler(settings: Settings) -> LogsHandler:
-    """Return what a logs agent does with a batch, by these settings."""
-    return LogsHandler(
-        window_ns=settings.window_s * NANOSECONDS, shape_room=settings.max_shapes_per_block
-    )
-
-
-def plan_tasks(settings: Settings, role: Role, slot: str) -> list[Task]:
-    """Return what a worker of this role runs; `slot` names it among those of its role."""
-    if role == LOGS:
-        bulk = bulk_policy(settings)
-        return [_task("logs", settings.log_topic_names, bulk, slot, logs_handler(settings))]
-    if role == INTERACTIVE_ROLE:
-        lanes = {"submitted": LOGS_SUBMITTED.name, "commits": COMMITS_RAW.name}
-        return [
-            _task(name, [topic], INTERACTIVE, slot, handler_of(settings, topic))
-            for name, topic in lanes.items()
-        ]
-    return []
-
-
-def _task(
-    name: str,
-    topics: Sequence[str],
-    policy: FetchPolicy,
-    slot: str,
-    handler: StreamHandler[Any],
-) -> Task:
-    instance_id = f"{socket.gethostname()}-{name}-{slot}"
-    return Task(AppPlan(name=name, topics=topics, policy=policy, instance_id=instance_id), handler)
-
-
-def handler_of(settings: Settings, topic: str) -> LogsHandler | CommitsHandler:
-    """Return what is done with the records of a topic, live and on replay.
-
-    Raises:
-        ConfigError: no stream of ours reads the topic.
-    """
-    if topic in {*settings.log_topic_names, LOGS_SUBMITTED.name}:
-        return logs_handler(settings)
-    if topic == COMMITS_RAW.name:
-        return CommitsHandler()
-    raise ConfigError(f"no stream reads topic {topic}", setting="AIOPS_LOG_TOPICS")
-
-
 async def run_worker(
     settings: Settings,
     role: Role,
     slot: str,
-    changelog_config: ChangelogConfig,
+    choices: Choices,
 ) -> None:
     """Run until SIGTERM or SIGINT; `slot` names this worker among those of its role.
-
-    Changelogs are written under the choices of `changelog_config`.
 
     Raises:
         ConfigError: a topic is missing or was made anew, the database is not migrated.
@@ -148,11 +83,11 @@ async def run_worker(
             return
         stack.push_async_callback(pool.close)
         if role == FINALIZER:
-            await run_leaders(settings, pool, stopping, changelog_config)
+            await run_leaders(settings, pool, stopping, choices)
             return
         dead_letters = DeadLetterProducer(settings.kafka_bootstrap)
         stack.push_async_callback(dead_letters.stop)
-        tasks = plan_tasks(settings, role, slot)
+        tasks = plan_tasks(settings, role, slot, choices)
         creating = _create_apps(settings, tasks, pool, dead_letters)
         watched = await _unless_stopped(stopping, creating)
         if watched is None:
@@ -178,7 +113,7 @@ async def _unless_stopped(stopping: asyncio.Event, work: Awaitable[_T]) -> _T | 
 
 
 async def run_leaders(
-    settings: Settings, pool: Pool, stopping: asyncio.Event, changelog_config: ChangelogConfig
+    settings: Settings, pool: Pool, stopping: asyncio.Event, choices: Choices
 ) -> None:
     """Summarize windows and write changelogs whenever this process is the leader of either."""
     async with asyncio.TaskGroup() as group:
@@ -195,7 +130,7 @@ async def run_leaders(
             lead(
                 pool,
                 CHANGELOG_LEADER,
-                lambda connection: ChangelogWriter(connection, changelog_config).run_cycle,
+                lambda connection: ChangelogWriter(connection, choices.changelog).run_cycle,
                 stopping=stopping,
                 interval_s=CHANGELOG_INTERVAL_S,
             )

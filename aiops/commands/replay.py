@@ -41,21 +41,27 @@ class Progress:
 @click.option("--from", "begin", help="Offset or time (RFC 3339); default: all that is stored.")
 @click.option("--to", "end", help="Offset or time, exclusive; default: all that is stored.")
 @click.option("--partition", type=click.IntRange(0), help="Only this partition.")
+@click.option("--retriage", is_flag=True, help="Triage tickets again with today's model.")
 @click.option("--dry-run", is_flag=True, help="Only tell what would change.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-def command(
+def command(  # noqa: PLR0913 - one parameter an option
     *,
     topic: str,
     begin: str | None,
     end: str | None,
     partition: int | None,
+    retriage: bool,
     dry_run: bool,
     as_json: bool,
 ) -> None:
     """Read TOPIC again and store what today's rules make of it; the range grows to whole blocks."""
     settings = load_settings(os.environ)
     request = ReplayRequest(
-        topic=topic, range=parse_range(begin, end), partition=partition, is_dry_run=dry_run
+        topic=topic,
+        range=parse_range(begin, end),
+        partition=partition,
+        is_dry_run=dry_run,
+        is_retriage=retriage,
     )
     report = asyncio.run(replay_topic(settings, request, Progress()))
     click.echo(msgspec.json.encode(report) if as_json else _sentence(report, is_dry_run=dry_run))
@@ -66,4 +72,5 @@ def _sentence(report: ReplayReport, *, is_dry_run: bool) -> str:
     return (
         f"replayed {report.records} records in {report.blocks} blocks of {report.topic}: "
         f"{report.changed_blocks} {verb}"
+        + ("" if report.retriaged is None else f", {report.retriaged} triages {verb}")
     )

@@ -6,11 +6,13 @@ import sys
 from pathlib import Path
 
 import click
+import msgspec
 
-from aiops.send import LineReader, RepositoryReader, produce_records
+from aiops.send import LineReader, Outgoing, RepositoryReader, produce_records
+from aiops.ticket_files import read_tickets
 from schemas.errors import AiOpsError
 from schemas.settings import load_settings
-from schemas.topics import COMMITS_RAW, LOGS_RAW
+from schemas.topics import COMMITS_RAW, LOGS_RAW, TICKETS_RAW
 
 
 @click.group("send")
@@ -65,3 +67,28 @@ def commits(path: Path, name: str | None, since: str | None) -> None:
         )
     )
     click.echo(f"sent {sent} commits and tags of {called} to {COMMITS_RAW.name}")
+
+
+@group.command("tickets")
+@click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--project", help="The project of tickets that name none.")
+def tickets(path: Path, project: str | None) -> None:
+    """Send the tickets in PATH (JSON Lines, a JSON array, CSV); each is keyed by its project."""
+    settings = load_settings(os.environ)
+    found = [{"project": project, **one} if project else one for one in read_tickets(path)]
+    done = iter(range(1, len(found) + 1))
+    sent = asyncio.run(
+        produce_records(
+            settings.kafka_bootstrap,
+            TICKETS_RAW.name,
+            (Outgoing(msgspec.json.encode(one), _project_key(one)) for one in found),
+            total=len(found),
+            progress=lambda: next(done),
+        )
+    )
+    click.echo(f"sent {sent} tickets to {TICKETS_RAW.name}")
+
+
+def _project_key(ticket: dict[str, object]) -> bytes | None:
+    project = ticket.get("project")
+    return project.encode() if isinstance(project, str) and project else None

@@ -10,14 +10,14 @@ import click
 import msgspec
 import structlog
 
-from aiops.changelog_config import read_configured
+from aiops.choices import read_choices
 from schemas.errors import AiOpsError, ConfigError
 from schemas.settings import Settings, load_settings
 from schemas.telemetry import configure_logging
 from streams.dead_letters import DeadLetterLimitError
-from streams.domain.changelog.config import ChangelogConfig
+from streams.lanes import ROLES, Choices
 from streams.supervisor import ChildFailedError, plan_children, run_supervisor
-from streams.worker import EXIT_CRASHED, ROLES, run_worker
+from streams.worker import EXIT_CRASHED, run_worker
 
 log = structlog.get_logger()
 
@@ -44,13 +44,13 @@ def command(
     if metrics_port is not None:
         settings = msgspec.structs.replace(settings, metrics_port=metrics_port)
     configure_logging(settings.log_level)
-    changelog_config = read_configured(settings)
+    choices = read_choices(settings)
     if until_stdin_ends:
         threading.Thread(target=_end_with_stdin, daemon=True).start()
     if role == "all":
         _supervise(processes or settings.worker_processes, settings.metrics_port)
     else:
-        _work(settings, role, slot or settings.worker_slot, changelog_config)
+        _work(settings, role, slot or settings.worker_slot, choices)
 
 
 def _end_with_stdin() -> None:
@@ -68,9 +68,9 @@ def _supervise(processes: int, metrics_port: int) -> None:
         sys.exit(exc.status)
 
 
-def _work(settings: Settings, role: str, slot: str, changelog_config: ChangelogConfig) -> None:
+def _work(settings: Settings, role: str, slot: str, choices: Choices) -> None:
     try:
-        asyncio.run(run_worker(settings, role, slot, changelog_config))
+        asyncio.run(run_worker(settings, role, slot, choices))
     except (ConfigError, DeadLetterLimitError):
         raise
     except AiOpsError as exc:

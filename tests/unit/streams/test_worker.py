@@ -4,7 +4,8 @@ from schemas.errors import ConfigError, TransientError
 from schemas.settings import Settings
 from streams.app import INTERACTIVE
 from streams.dead_letters import DeadLetterLimitError
-from streams.worker import WorkerFailedError, exit_status, plan_tasks
+from streams.lanes import plan_tasks
+from streams.worker import WorkerFailedError, exit_status
 
 LIMIT_PASSED = DeadLetterLimitError(topic="logs.raw", rejected=9, records=9)
 
@@ -39,7 +40,7 @@ def test_bulk_topics_wait_for_their_bytes_and_a_persons_line_for_nothing() -> No
     assert bulk.plan.topics == ["logs.raw", "app.logs"]
     assert bulk.plan.policy.min_bytes == settings.fetch_min_bytes
     assert ["logs.submitted"] in [task.plan.topics for task in interactive]
-    assert {task.plan.policy for task in interactive} == {INTERACTIVE}
+    assert {task.plan.policy.min_bytes for task in interactive} == {INTERACTIVE.min_bytes}
 
 
 def test_the_finalizer_reads_no_topic() -> None:

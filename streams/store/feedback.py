@@ -1,0 +1,158 @@
+"""Writes what people said of triages, what the model had said before, and its snapshots."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from schemas.db.pool import Connection
+from schemas.events import FeedbackEvent
+from streams.domain.tickets.prepared import PreparedFeedback, read_feedback_payload
+from streams.offsets import OffsetSpan
+
+SNAPSHOTS_KEPT: Final = 5
+
+
+class StoredFeedback(msgspec.Struct, frozen=True):
+    """A feedback event with its place in the order of learning."""
+
+    offset: int
+    feedback: FeedbackEvent
+
+
+INSERT_FEEDBACK: Final = """
+INSERT INTO feedback_events
+    ("offset", project, ticket_id, is_confirmation, actor, timestamp_ns, payload)
+SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::boolean[], $5::text[],
+                     $6::bigint[], $7::bytea[])
+"""
+
+
+async def insert_feedback(connection: Connection, records: Sequence[PreparedFeedback]) -> None:
+    """Store the feedback of records never stored before."""
+    rows = [
+        (
+            record.offset,
+            feedback.ticket.project,
+            feedback.ticket.ticket_id,
+            feedback.is_confirmation,
+            feedback.actor,
+            feedback.timestamp_ns,
+            record.payload,
+        )
+        for record in records
+        if (feedback := record.feedback) is not None
+    ]
+    if rows:
+        await connection.execute(INSERT_FEEDBACK, *zip(*rows, strict=True))
+
+
+SELECT_FEEDBACK: Final = """
+SELECT "offset", payload FROM feedback_events WHERE "offset" >= $1 AND "offset" < $2
+ORDER BY "offset"
+"""
+
+
+async def select_feedback(connection: Connection, first: int, end: int) -> list[StoredFeedback]:
+    """Return the feedback of the offsets [first, end), in order."""
+    return [
+        StoredFeedback(row["offset"], read_feedback_payload(row["payload"]))
+        for row in await connection.fetch(SELECT_FEEDBACK, first, end)
+    ]
+
+
+SELECT_PAYLOADS: Final = """
+SELECT "offset", payload FROM feedback_events WHERE "offset" >= $1 AND "offset" < $2
+"""
+DELETE_FEEDBACK: Final = """
+DELETE FROM feedback_events WHERE "offset" >= $1 AND "offset" < $2
+"""
+
+
+async def replace_feedback(
+    connection: Connection, span: OffsetSpan, records: Sequence[PreparedFeedback]
+) -> bool:
+    """Store all feedback of a block in place of what is there; tell whether it differs."""
+    rows = await connection.fetch(SELECT_PAYLOADS, span.first, span.end)
+    before = {row["offset"]: row["payload"] for row in rows}
+    after = {record.offset: record.payload for record in records if record.feedback is not None}
+    if before == after:
+        return False
+    await connection.execute(DELETE_FEEDBACK, span.first, span.end)
+    await insert_feedback(connection, records)
+    return True
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What the model said of a field just before it learned the answer."""
+
+    offset: int
+    field: str
+    project: str
+    predicted: str | None
+    confidence: float
+    actual: str
+    needs_human: bool
+
+
+INSERT_OUTCOMES: Final = """
+INSERT INTO triage_outcomes
+    ("offset", field, project, predicted, confidence, actual, needs_human)
+SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::float8[], $6::text[],
+                     $7::boolean[])
+"""
+
+
+async def insert_outcomes(connection: Connection, outcomes: Sequence[Outcome]) -> None:
+    """Store outcomes that were not there before."""
+    if outcomes:
+        rows = [msgspec.structs.astuple(outcome) for outcome in outcomes]
+        await connection.execute(INSERT_OUTCOMES, *zip(*rows, strict=True))
+
+
+DELETE_OUTCOMES_FROM: Final = 'DELETE FROM triage_outcomes WHERE "offset" >= $1'
+DELETE_SNAPSHOTS_FROM: Final = "DELETE FROM triage_snapshots WHERE feedback_offset > $1"
+
+
+async def forget_from(connection: Connection, offset: int) -> None:
+    """Remove what was derived from feedback at or behind an offset."""
+    await connection.execute(DELETE_OUTCOMES_FROM, offset)
+    await connection.execute(DELETE_SNAPSHOTS_FROM, offset)
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """The model as it was when it had learned the feedback below the offset."""
+
+    feedback_offset: int
+    payload: bytes
+
+
+SELECT_SNAPSHOT: Final = """
+SELECT feedback_offset, payload FROM triage_snapshots WHERE feedback_offset <= $1
+ORDER BY feedback_offset DESC LIMIT 1
+"""
+
+
+async def select_snapshot(connection: Connection, offset: int) -> Snapshot | None:
+    """Return the newest snapshot that knows no feedback at or behind the offset."""
+    row = await connection.fetchrow(SELECT_SNAPSHOT, offset)
+    return None if row is None else Snapshot(row["feedback_offset"], row["payload"])
+
+
+INSERT_SNAPSHOT: Final = """
+INSERT INTO triage_snapshots (feedback_offset, state_hash, payload) VALUES ($1, $2, $3)
+ON CONFLICT (feedback_offset) DO UPDATE
+SET state_hash = EXCLUDED.state_hash, payload = EXCLUDED.payload
+"""
+PRUNE_SNAPSHOTS: Final = """
+DELETE FROM triage_snapshots WHERE feedback_offset NOT IN (
+    SELECT feedback_offset FROM triage_snapshots ORDER BY feedback_offset DESC LIMIT $1)
+"""
+
+
+async def insert_snapshot(
+    connection: Connection, feedback_offset: int, *, state_hash: str, payload: bytes
+) -> None:
+    """Store a snapshot and remove the oldest beyond the few that are kept."""
+    await connection.execute(INSERT_SNAPSHOT, feedback_offset, state_hash, payload)
+    await connection.execute(PRUNE_SNAPSHOTS, SNAPSHOTS_KEPT)
