@@ -42,7 +42,7 @@ def splice(value: bytes, other: bytes, rng: random.Random) -> bytes:
     return value[:at] + other[start : start + rng.randrange(200)] + value[at:]
 
 
-def replace_bytes(value: bytes, _: bytes, rng: random.Random) -> bytes:
+def replace_bytes(value: bytes, _other: bytes, rng: random.Random) -> bytes:
     """Overwrite some bytes."""
     octets = bytearray(value or b" ")
     for _ in range(rng.randrange(1, 6)):
@@ -81,7 +81,7 @@ def nest(value: bytes, _: bytes, rng: random.Random) -> bytes:
     return rng.choice(choices)()
 
 
-def retype(value: bytes, _: bytes, rng: random.Random) -> bytes:
+def retype(value: bytes, _other: bytes, rng: random.Random) -> bytes:
     """Give some members of a JSON object values of other types."""
     try:
         members = json.loads(value)

@@ -115,7 +115,7 @@ def _event_of(
     if rejected is not None:
         attributes["time.rejected"] = rejected
     severity = fields.severity or fields.weak_severity
-    if severity is None and fields.is_exception and len(levels) == 1:
+    if severity is None and fields.is_exception:
         severity = _UNCAUGHT
     trace_id, span_id = fields.trace_id, fields.span_id
     if trace_id is None and reference.trace_id is not None:

@@ -1,12 +1,15 @@
 """InfluxDB line protocol, in which Telegraf writes the log lines it has read."""
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from streams.domain.decode import resources, severities
-from streams.domain.decode.attributes import CANONICAL, rules_for, set_canonical
+from streams.domain.decode.attributes import CANONICAL, CanonicalRule, rules_for, set_canonical
 from streams.domain.decode.cleaning import clean
 from streams.domain.decode.levels import Attributes, Level, Moment, Ranked, Severity
+from streams.domain.decode.resources import ResourceRule
+from streams.domain.decode.shapes import KNOWN_KEYS
 from streams.domain.decode.times import parse_time
 
 _NAME: Final = re.compile(r"((?:[^\s,=\\]++|\\.)+)")
@@ -96,14 +99,14 @@ def _level(
 ) -> Level:
     flat = {**tags, **fields}
     body = flat.pop(body_key)
-    names = {key: key for key in flat}
+    service_rules, canonical_rules = _rules_of(KNOWN_KEYS.intersection(flat))
     field_time = parse_time(fields.get("timestamp"))
     emitted = [field_time] if field_time else []
     if measurement == _DOCKER and stamp:
         emitted.append(stamp)
-    service = _service(flat, names)
+    service = _service(flat, service_rules)
     host = _host(flat)
-    set_canonical(flat, rules_for(names, CANONICAL))
+    set_canonical(flat, canonical_rules)
     flat["telegraf.measurement"] = measurement
     return Level(
         body=clean(body) if isinstance(body, str) else None,
@@ -125,10 +128,19 @@ def _severity(flat: Attributes) -> Severity | None:
     return None
 
 
-def _service(flat: Attributes, names: dict[str, str]) -> Ranked | None:
+@lru_cache(maxsize=1024)
+def _rules_of(
+    keys: frozenset[str],
+) -> tuple[tuple[ResourceRule, ...], tuple[CanonicalRule, ...]]:
+    """The service and attribute rules that members with these names can meet."""
+    names = {key: key for key in keys}
+    others = {key: key for key in keys if key != "appname"}
+    return resources.rules_for(others, resources.SERVICE_RULES), rules_for(names, CANONICAL)
+
+
+def _service(flat: Attributes, rules: tuple[ResourceRule, ...]) -> Ranked | None:
     appname = resources.name_of(flat.get("appname"))
-    others = {key: key for key in names if key != "appname"}
-    service = resources.first_named(flat, resources.rules_for(others, resources.SERVICE_RULES))
+    service = resources.first_named(flat, rules)
     if appname is None or (service is not None and service[0] <= resources.SYSLOG_TAG):
         return service
     return resources.SYSLOG_TAG, appname

@@ -109,7 +109,7 @@ def read_string(text: str) -> str | None:
         content, end = _LENIENT.raw_decode(text)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(content, str) or _SEPARATORS.fullmatch(text, end) is None:
+    if not isinstance(content, str) or (end < len(text) and not text[end:].isspace()):
         return None
     return replace_surrogates(content)
 

@@ -8,12 +8,15 @@ from schemas.errors import MalformedEventError
 from streams.domain.decode.json_text import MAX_DEPTH, JsonObject
 
 _MAP16_MAP32: Final = (0xDE, 0xDF)
+_MAX_BYTES: Final = 4 * 1024 * 1024
+"""A larger map may hold millions of lists, whose reading takes seconds."""
 _SCALARS: Final = (str, bool, int, float)
 
 
 def is_map(value: bytes) -> bool:
-    """Tell whether the first byte is that of a map."""
-    return 0x80 <= value[0] <= 0x8F or value[0] in _MAP16_MAP32
+    """Tell whether the first byte is that of a map, of a size that somebody would log."""
+    is_map_byte = 0x80 <= value[0] <= 0x8F or value[0] in _MAP16_MAP32
+    return is_map_byte and len(value) <= _MAX_BYTES
 
 
 def read_map(value: bytes) -> JsonObject | None:

@@ -24,6 +24,7 @@ from streams.domain.decode.json_text import compact_json
 from streams.domain.decode.levels import Attributes, Level, Moment, Ranked, Severity
 from streams.domain.decode.resources import ResourceRule, first_named, path_parts
 from streams.domain.decode.severities import from_otel, parse_word
+from streams.domain.decode.shapes import KNOWN_KEYS
 from streams.domain.decode.traces import parse_span_id, parse_trace_id
 
 AnyBody = JsonValue | bytes
@@ -53,7 +54,7 @@ class _Shape(msgspec.Struct, frozen=True):
 
 
 @lru_cache(maxsize=_SHAPES_KEPT)
-def _shape_of(keys: tuple[str, ...]) -> _Shape:
+def _shape_of(keys: frozenset[str]) -> _Shape:
     names = {key: key for key in keys}
     return _Shape(
         service=resources.rules_for(names, resources.SERVICE_RULES),
@@ -67,7 +68,7 @@ def record_event(record: OtlpRecord, reference: Reference) -> LogEvent:
     severity = _severity_of(record)
     body, promoted = _body_of(record)
     flat, odd = flatten(record.resource | record.attributes)
-    shape = _shape_of(tuple(flat))
+    shape = _shape_of(KNOWN_KEYS.intersection(flat))
     service = _resource_name(record, resources.OTLP_SERVICE_RULES, "service.name")
     host = _resource_name(record, resources.OTLP_HOST_RULES, "host.name")
     level = Level(

@@ -60,7 +60,7 @@ _NAMED_KEYS: Final = frozenset(
     )
 )  # fmt: skip
 # GELF writes its additional fields with an underscore.
-_KNOWN_KEYS: Final = _NAMED_KEYS | {f"_{key}" for key in _NAMED_KEYS}
+KNOWN_KEYS: Final = _NAMED_KEYS | {f"_{key}" for key in _NAMED_KEYS}
 _SHAPES_KEPT: Final = 4096
 
 
@@ -90,7 +90,7 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
 
 def shape_of(flat: Attributes) -> Shape:
     """Return the shape of a flat object; only the keys that some rule names make a difference."""
-    return _shape_of(_KNOWN_KEYS.intersection(flat))
+    return _shape_of(KNOWN_KEYS.intersection(flat))
 
 
 @lru_cache(maxsize=_SHAPES_KEPT)

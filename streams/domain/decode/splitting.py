@@ -39,6 +39,10 @@ _HEAD: Final = re.compile(
 )
 
 
+_SEARCHED_CHARS: Final = 16 * 1024 * 1024
+"""Beyond the size of a value, as after gunzip, no line starts an event."""
+
+
 def split_events(text: str) -> list[str]:
     """Return the events of a cleaned text; lines that start none belong to the one before.
 
@@ -48,7 +52,7 @@ def split_events(text: str) -> list[str]:
     if "\n" not in text:
         return [text]
     starts = [0]
-    for match in _HEAD.finditer(text):
+    for match in _HEAD.finditer(text, 0, _SEARCHED_CHARS):
         start = match.end()
         if _starts_event(text, start):
             starts.append(start)

@@ -152,6 +152,7 @@ CASES: list[tuple[str, Expected, dict[str, Any]]] = [
      {"exception.type": "fatal error", "exception.message": "deadlock"}),
     ("<13>h: TypeError: x\n    at y (z:1)", ("TypeError: x\n    at y (z:1)", 10, "h", None),
      {"exception.type": "TypeError"}),
+    ('{"log":"TypeError: x\\n    at y"}', ("TypeError: x\n    at y", 17, None, None), {}),
     # envelopes
     ('<13>Mar 14 08:26:53 h a: {"level":"warn","msg":"x"}', ("x", 13, "a", "h"),
      {"syslog.severity.code": 5}),
