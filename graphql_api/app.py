@@ -1,5 +1,6 @@
 """The web application: routes, what lives as long as the process, health and metrics."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import timedelta
@@ -16,6 +17,7 @@ from graphql_api.auth.access import Access
 from graphql_api.auth.passwords import Passwords
 from graphql_api.auth.sessions import Sessions
 from graphql_api.auth.tokens import AccessTokens, SigningKey, load_signing_key, signing_key
+from graphql_api.changelog_feed import ChangelogFeed
 from graphql_api.context import Services
 from graphql_api.engine import Engine
 from graphql_api.errors import ApiError, ErrorCode
@@ -136,6 +138,9 @@ def make_services(settings: Settings) -> Services:
         lines=LineReader(database, LogEntry.from_line, cache_lines=settings.api_cache_lines),
         line_feed=LineFeed(database, listener, LogEntry.from_line),
         summary_feed=SummaryFeed(database, listener),
+        changelog_feed=ChangelogFeed(database, listener),
+        # One at a time: it is Python code, which two threads do not make faster.
+        generating=asyncio.Semaphore(1),
     )
 
 
@@ -160,6 +165,7 @@ async def _running(app: web.Application) -> AsyncIterator[None]:
     yield
     await services.line_feed.close()
     await services.summary_feed.close()
+    await services.changelog_feed.close()
     await services.listener.close()
     await services.producer.close()
     await services.end_offsets.close()

@@ -1,5 +1,6 @@
 """What resolvers are handed: the services of the process, and the request they answer."""
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -11,6 +12,7 @@ from graphql_api.auth.passwords import Passwords
 from graphql_api.auth.principal import Origin, Principal
 from graphql_api.auth.sessions import Sessions
 from graphql_api.auth.tokens import AccessTokens
+from graphql_api.changelog_feed import ChangelogFeed
 from graphql_api.feeds import LineFeed, SummaryFeed
 from graphql_api.live import Listener
 from graphql_api.producer import EndOffsets, Producer
@@ -39,6 +41,8 @@ class Services:
     lines: "LineReader[LogEntry]"
     line_feed: "LineFeed[LogEntry]"
     summary_feed: SummaryFeed
+    changelog_feed: ChangelogFeed
+    generating: asyncio.Semaphore
 
 
 @dataclass(slots=True)

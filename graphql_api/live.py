@@ -15,6 +15,7 @@ from schemas.ids import RecordId
 
 PROGRESS: Final = "aiops_progress"
 SUMMARIES: Final = "aiops_summaries"
+CHANGELOGS: Final = "aiops_changelogs"
 ACCESS: Final = "aiops_access"
 POLL_S: Final = 0.5
 _RETRY_S: Final = 0.5
@@ -39,6 +40,14 @@ class SummaryNote(msgspec.Struct, frozen=True):
     start_ns: int
 
 
+class ChangelogNote(msgspec.Struct, frozen=True):
+    """A changelog that was written, revised or (revision 0) removed; '' is what is unreleased."""
+
+    repository: str
+    release: str
+    revision: int
+
+
 SELECT_NEXT_OFFSETS: Final = """
 SELECT topic, partition, next_offset FROM stream_offsets
 WHERE (topic, partition) IN (SELECT * FROM unnest($1::text[], $2::int[]))
@@ -48,7 +57,8 @@ WHERE (topic, partition) IN (SELECT * FROM unnest($1::text[], $2::int[]))
 class Listener:
     """Listens on its own connection; whatever may have been missed is asked for after a reconnect.
 
-    `on_progress`, `on_summary`, `on_access` and `on_reconnect` are called in the event loop.
+    `on_progress`, `on_summary`, `on_changelog`, `on_access` and `on_reconnect` are called in the
+    event loop.
     """
 
     def __init__(self, dsn: str, *, max_waiters: int) -> None:
@@ -60,6 +70,7 @@ class Listener:
         self._task: asyncio.Task[None] | None = None
         self.on_progress: list[Callable[[Progress], None]] = [self._wake]
         self.on_summary: list[Callable[[SummaryNote], None]] = []
+        self.on_changelog: list[Callable[[ChangelogNote], None]] = []
         self.on_access: list[Callable[[], None]] = []
         self.on_reconnect: list[Callable[[], None]] = []
 
@@ -139,6 +150,7 @@ class Listener:
         try:
             await connection.add_listener(PROGRESS, self._heard_progress)
             await connection.add_listener(SUMMARIES, self._heard_summary)
+            await connection.add_listener(CHANGELOGS, self._heard_changelog)
             await connection.add_listener(ACCESS, self._heard_access)
             self._connection = connection
             for told in self.on_reconnect:
@@ -168,6 +180,9 @@ class Listener:
 
     def _heard_summary(self, _connection: Any, _pid: int, _channel: str, payload: object) -> None:
         self._heard(payload, SummaryNote, self.on_summary)
+
+    def _heard_changelog(self, _connection: Any, _pid: int, _channel: str, payload: object) -> None:
+        self._heard(payload, ChangelogNote, self.on_changelog)
 
     def _heard_access(self, _connection: Any, _pid: int, _channel: str, _payload: object) -> None:
         for told in self.on_access:

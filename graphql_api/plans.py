@@ -46,6 +46,11 @@ _ROOT_WEIGHTS: Final = {
     "Mutation.createUser": 6_000,
     "Mutation.resetPassword": 6_000,
     "Mutation.summarizeLog": 200,
+    "Mutation.recordCommits": 200,
+    "Mutation.cutRelease": 200,
+    "Mutation.overrideEntry": 200,
+    # Two seconds at most, and one at a time in a process.
+    "Query.generateChangelog": 20_000,
     "Query.logVolume": 5_000,
     "Query.templates": 500,
 }

@@ -7,6 +7,10 @@ from graphql import GraphQLSchema, lexicographic_sort_schema, print_schema
 from strawberry.schema.config import StrawberryConfig
 
 from graphql_api.admin import AdminMutation, AdminQuery
+from graphql_api.changelog_live import ChangelogSubscription
+from graphql_api.changelog_ranges import ChangelogRangeQuery
+from graphql_api.commit_records import CommitMutation
+from graphql_api.commits import CommitQuery
 from graphql_api.log_lines import LogLineMutation, LogLineQuery
 from graphql_api.log_live import LogSubscription
 from graphql_api.log_summaries import LogSummaryQuery
@@ -18,18 +22,25 @@ from graphql_api.session import SessionMutation, SessionQuery
 
 @strawberry.type(description="What can be asked.")
 class Query(
-    LogLineQuery, LogSummaryQuery, LogTemplateQuery, PipelineQuery, SessionQuery, AdminQuery
+    LogLineQuery,
+    LogSummaryQuery,
+    LogTemplateQuery,
+    CommitQuery,
+    ChangelogRangeQuery,
+    PipelineQuery,
+    SessionQuery,
+    AdminQuery,
 ):
     """What can be asked."""
 
 
 @strawberry.type(description="What can be done.")
-class Mutation(LogLineMutation, SessionMutation, AdminMutation):
+class Mutation(LogLineMutation, CommitMutation, SessionMutation, AdminMutation):
     """What can be done."""
 
 
 @strawberry.type(description="What can be followed live.")
-class Subscription(LogSubscription):
+class Subscription(LogSubscription, ChangelogSubscription):
     """What can be followed live."""
 
 

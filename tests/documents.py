@@ -3,11 +3,13 @@
 from graphql import (
     GraphQLEnumType,
     GraphQLField,
+    GraphQLInputObjectType,
     GraphQLObjectType,
     get_named_type,
     is_enum_type,
     is_leaf_type,
     is_required_argument,
+    is_required_input_field,
 )
 
 from graphql_api.schema import SCHEMA
@@ -62,6 +64,10 @@ def call(name: str, field: GraphQLField, depth: int = 0) -> str:
 
 
 def _literal(named: object) -> str:
+    if isinstance(named, GraphQLInputObjectType):
+        fields = {name: one for name, one in named.fields.items() if is_required_input_field(one)}
+        inner = [f"{name}: {_literal(get_named_type(one.type))}" for name, one in fields.items()]
+        return "{" + ", ".join(inner) + "}"
     if is_enum_type(named):
         assert isinstance(named, GraphQLEnumType)
         name: str = next(iter(named.values))

@@ -11,6 +11,8 @@ from streams.domain.commits.prepared import PreparedCommits, Statement
 from streams.offsets import OffsetSpan
 
 CHANGELOGS_CHANNEL: Final = "aiops_changelogs"
+# Told of a changelog that is gone.
+NO_REVISION: Final = 0
 
 
 # A replay removes contents that no record speaks of any more. It must not meanwhile remove what a
@@ -303,7 +305,11 @@ async def upsert_changelog(connection: Connection, repository: str, row: Changel
     revision = await connection.fetchval(
         UPSERT_CHANGELOG, repository, *msgspec.structs.astuple(row)
     )
-    payload = {"repository": repository, "release": row.release, "revision": revision}
+    await _notify(connection, repository, row.release, revision)
+
+
+async def _notify(connection: Connection, repository: str, release: str, revision: int) -> None:
+    payload = {"repository": repository, "release": release, "revision": revision}
     await connection.execute(
         NOTIFY_CHANGELOG, CHANGELOGS_CHANNEL, msgspec.json.encode(payload).decode()
     )
@@ -335,4 +341,8 @@ async def delete_changelogs(
     connection: Connection, repository: str, releases: Iterable[str]
 ) -> None:
     """Remove changelogs of releases that are none any more (a tag was moved or deleted)."""
-    await connection.execute(DELETE_CHANGELOGS, repository, sorted(releases))
+    gone = sorted(releases)
+    if gone:
+        await connection.execute(DELETE_CHANGELOGS, repository, gone)
+    for release in gone:
+        await _notify(connection, repository, release, NO_REVISION)

@@ -86,12 +86,21 @@ def test_custom_scalars_and_enums_are_few_and_known() -> None:
     names = {one.name for one in own_types() if isinstance(one, kinds)}
 
     assert names == {
+        "AttributedBy",
+        "BumpLevel",
+        "ChangelogHeadings",
+        "CommitRecordStatus",
         "DateTime",
+        "DecidedBy",
         "FindingKind",
         "FindingState",
         "JSON",
         "LogEntryStatus",
         "LogSeverity",
         "Long",
+        "ReleaseKind",
+        "RevertEffect",
         "Role",
+        "SquashedLines",
+        "UnconventionalCommits",
     }
