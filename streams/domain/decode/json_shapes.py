@@ -48,9 +48,9 @@ def read_object_level(members: JsonObject, text: str | None) -> Level:
     level = read_flat(flat, odd, shape)
     if level.body is not None:
         return level
-    return msgspec.structs.replace(
-        level, body=clean(compact_json(members) if text is None else text)
-    )
+    # The body is the object itself: there is nothing in it that was not read here.
+    whole = compact_json(members) if text is None else text
+    return msgspec.structs.replace(level, body=clean(whole), is_sealed=True)
 
 
 def _promoted_key(members: JsonObject) -> str | None:
