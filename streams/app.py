@@ -15,8 +15,8 @@ from streams.batch_delivery import (
     scheduler_of,
 )
 
-# Batches waiting for the agent: with at most one fetch each, this bounds the memory.
-BUFFERED_BATCHES: Final = 8
+# Never reached: what waits for the agent is bounded by batch_delivery.py.
+STREAM_BUFFER_EVENTS: Final = 4_096
 SEVEN_DAYS_S: Final = 604_800.0
 
 RunAgent: TypeAlias = Callable[[faust.StreamT[Any]], Awaitable[None]]
@@ -72,7 +72,8 @@ def create_app(
         agent_supervisor=mode.CrashingSupervisor,
         consumer_auto_offset_reset="none",
         consumer_max_fetch_size=settings.fetch_partition_bytes,
-        stream_buffer_maxsize=BUFFERED_BATCHES,
+        stream_buffer_maxsize=STREAM_BUFFER_EVENTS,
+        broker_max_poll_records=settings.batch_records,
         stream_wait_empty=False,
         broker_max_poll_interval=SEVEN_DAYS_S,
         broker_session_timeout=10.0,

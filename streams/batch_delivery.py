@@ -24,6 +24,9 @@ from streams.offsets import PartitionRange
 
 # Faust goes on without a seek when its own wait (broker_request_timeout, 40 s) runs out.
 CLAIM_TIMEOUT_S: Final = 30.0
+# Decoded batches in memory, the one that the agent works on among them.
+MAX_BATCHES_IN_FLIGHT: Final = 8
+FULL_PAUSE_S: Final = 0.02
 BROKER_TIMEOUT_S: Final = 5.0
 
 # Told the ranges of the partitions just assigned, answers where each is to be read from.
@@ -185,6 +188,21 @@ class BatchConsumer(driver.Consumer):
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Skip Faust's interval tree (1.1 ms a gap): batches are acked in order."""
+
+    async def _getmany(
+        self,
+        active_partitions: set[TP] | None,
+        timeout: float,  # noqa: ASYNC109 - Faust calls it so
+    ) -> Mapping[TP, list[Any]]:
+        """Fetch no more while enough batches wait.
+
+        Faust's own flow control lets one partition back in at a time, and always the same one: the
+        others starve while there is a backlog.
+        """
+        if len(self.unacked) >= MAX_BATCHES_IN_FLIGHT:
+            await asyncio.sleep(FULL_PAUSE_S)
+            return {}
+        return await super()._getmany(active_partitions, timeout)
 
     def _new_offset(self, tp: TP) -> int | None:
         """Return the offset to commit: behind the last acked batch, all before it are acked."""

@@ -6,6 +6,7 @@ from typing import Any
 import aiokafka
 import pytest
 from aiokafka.structs import ConsumerRecord
+from faust.exceptions import ConsumerNotStarted
 from faust.transport import consumer as base_consumer
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
@@ -16,6 +17,7 @@ from schemas.records import LOG_APPEND_TIME, SourceRecord
 from schemas.settings import Settings
 from streams.app import INTERACTIVE, AppPlan, create_app
 from streams.batch_delivery import (
+    MAX_BATCHES_IN_FLIGHT,
     BatchApp,
     BatchConsumer,
     BatchConsumerThread,
@@ -189,6 +191,7 @@ def test_faust_reads_each_of_the_record_fields(missing: str) -> None:
         (driver.AIOKafkaConsumerThread, "seek"),
         (driver.Consumer, "_new_consumer_thread"),
         (driver.Consumer, "seek_to_committed"),
+        (driver.Consumer, "_getmany"),
         (base_consumer.Consumer, "_add_gap"),
         (base_consumer.Consumer, "_new_offset"),
         (BatchApp, "_new_transport"),
@@ -256,3 +259,20 @@ async def test_a_gap_costs_nothing(app: BatchApp) -> None:
 
 async def test_an_app_that_has_not_joined_its_group_stands_nowhere(app: BatchApp) -> None:
     assert await partition_stands(app, {}) == []
+
+
+async def test_nothing_is_fetched_while_enough_batches_wait(app: BatchApp) -> None:
+    """The consumer has not started: an attempt to fetch would raise."""
+    consumer = consumer_of(app)
+    waiting = [SimpleWeakObject() for _ in range(MAX_BATCHES_IN_FLIGHT)]
+    consumer._unacked_messages.update(waiting)
+
+    assert await consumer._getmany(set(), 1.0) == {}
+
+    waiting.pop()
+    with pytest.raises(ConsumerNotStarted):
+        await consumer._getmany(set(), 1.0)
+
+
+class SimpleWeakObject:
+    """Stands for a message that is forgotten once nothing holds it."""
