@@ -62,7 +62,10 @@ class Server:
 def serve_ours(dsn: str, port: int) -> None:
     configure_logging("INFO")
     settings = Settings(
-        postgres_dsn=dsn, kafka_bootstrap="127.0.0.1:9", api_cost_per_second=1_000_000_000
+        postgres_dsn=dsn,
+        kafka_bootstrap="127.0.0.1:9",
+        api_cost_per_second=1_000_000_000,
+        api_max_sockets_per_sender=100_000,
     )
     web.run_app(create_app(settings), host="127.0.0.1", port=port, print=None, access_log=None)
 

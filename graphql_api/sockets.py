@@ -24,7 +24,6 @@ from schemas.telemetry import SOCKET_DROPS, SOCKETS
 INIT_TIMEOUT_S: Final = 10.0
 MAX_MESSAGE_BYTES: Final = 256 * 1024
 MAX_OPERATIONS: Final = 100
-MAX_SOCKETS_PER_SENDER: Final = 100
 MAX_SOCKETS: Final = 10_000
 # Events for a client that does not read are dropped from here on; its own buffer is the queue.
 MAX_BUFFERED_BYTES: Final = 256 * 1024
@@ -87,6 +86,7 @@ class SocketHandler:
         self.gate = gate
         self.hub = hub
         self.per_sender: Counter[str] = Counter()
+        self.max_per_sender = services.settings.api_max_sockets_per_sender
         self._sockets: set[_Socket] = set()
         services.listener.on_access.append(self._recheck_all)
         services.listener.on_reconnect.append(self._recheck_all)
@@ -190,7 +190,7 @@ class _Socket:
         self._token_header = _authorization(message.payload) or self._header
         principal = await self._authenticated()
         self.sender = f"{principal.subject} {self._address if principal.is_anonymous else ''}"
-        if self._handler.per_sender[self.sender] >= MAX_SOCKETS_PER_SENDER:
+        if self._handler.per_sender[self.sender] >= self._handler.max_per_sender:
             self.sender = ""
             raise CloseError(messages.TRY_AGAIN_LATER, "Too many sockets")
         self._handler.per_sender[self.sender] += 1

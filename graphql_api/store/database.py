@@ -20,7 +20,9 @@ def is_database_away(error: BaseException) -> bool:
     """Tell whether an error means that Postgres cannot be reached, rather than that it refuses."""
     if isinstance(error, asyncpg.PostgresError):
         return (error.sqlstate or "").startswith(_AWAY_CLASSES)
-    return isinstance(error, OSError | asyncpg.InterfaceError)
+    # A TimeoutError is an OSError, but tells of a slow statement.
+    is_timeout = isinstance(error, TimeoutError)
+    return isinstance(error, OSError | asyncpg.InterfaceError) and not is_timeout
 
 
 def database_unavailable() -> ApiError:
@@ -111,10 +113,23 @@ class Database:
 async def _lend(pool: Pool | None) -> AsyncIterator[Connection]:
     if pool is None:
         raise database_unavailable()
+    connection = await _acquired(pool)
     try:
-        async with pool.acquire(timeout=CONNECT_TIMEOUT_S) as connection:
-            yield connection
+        yield connection
+    except TimeoutError as exc:
+        raise ApiError(ErrorCode.TIMEOUT, "the database took too long") from exc
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
         if is_database_away(exc):
+            raise database_unavailable() from exc
+        raise
+    finally:
+        await pool.release(connection)
+
+
+async def _acquired(pool: Pool) -> "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]":
+    try:
+        return await pool.acquire(timeout=CONNECT_TIMEOUT_S)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
+        if is_database_away(exc) or isinstance(exc, TimeoutError):
             raise database_unavailable() from exc
         raise
