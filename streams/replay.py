@@ -219,6 +219,8 @@ class Replayer(Generic[_P]):
         try:
             try:
                 await consumer.start()
+                # Its tasks must have begun: stopped before, aiokafka cancels them and then us.
+                await asyncio.sleep(0)
                 yield consumer
             finally:
                 await consumer.stop()

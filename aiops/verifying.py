@@ -1,0 +1,131 @@
+"""An operator's proof: the topics read again, compared with what is stored."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import asyncpg
+import msgspec
+
+from aiops.replaying import ReplayRequest, replay_topic
+from schemas.db.pool import CONNECT_TIMEOUT_S, Connection
+from schemas.settings import Settings
+from streams.domain.windows import MINUTE_NS, NANOSECONDS
+from streams.replay import BlockPlan, BlockResult, ReplayRange
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """Something stored that is not what it should be."""
+
+    place: str
+    problem: str
+
+
+class Verification(msgspec.Struct, frozen=True, kw_only=True):
+    """What was compared, and what differs."""
+
+    blocks: int
+    records: int
+    differences: list[Difference]
+
+
+class _Collector:
+    """Collects the blocks that a replay would change."""
+
+    def __init__(self) -> None:
+        self.blocks = self.records = 0
+        self.differences: list[Difference] = []
+
+    def planned(self, plans: Sequence[BlockPlan]) -> None:
+        """Nothing to note: a block counts once it was compared."""
+
+    def block_done(self, result: BlockResult) -> None:
+        """Count a block; one that would change differs."""
+        self.blocks += 1
+        self.records += result.records
+        if result.changed:
+            plan = result.plan
+            self.differences.append(
+                Difference(
+                    place=f"{plan.topic}[{plan.partition}] block {plan.block}",
+                    problem="what is stored is not what the topic's records make",
+                )
+            )
+
+
+async def verify(settings: Settings, topics: Sequence[str], wanted: ReplayRange) -> Verification:
+    """Read the blocks of the range again, compare them, then the sums that follow from them.
+
+    Raises:
+        ConfigError: no stream of ours reads a topic, or it does not exist.
+        ReplayRefusedError: retention has cut into a block.
+        TransientError: the broker or Postgres does not answer.
+    """
+    collector = _Collector()
+    for topic in topics:
+        request = ReplayRequest(topic=topic, range=wanted, is_dry_run=True)
+        await replay_topic(settings, request, collector)
+    return Verification(
+        blocks=collector.blocks,
+        records=collector.records,
+        differences=[*collector.differences, *await _check_sums(settings)],
+    )
+
+
+async def _check_sums(settings: Settings) -> list[Difference]:
+    connection = await asyncpg.connect(settings.postgres_dsn, timeout=CONNECT_TIMEOUT_S)
+    try:
+        blocks = await _check_blocks(connection)
+        return [*blocks, *await _check_windows(connection, settings.window_s * NANOSECONDS)]
+    finally:
+        await connection.close()
+
+
+SELECT_UNEQUAL_BLOCKS: Final = """
+SELECT topic, partition, block, events, coalesce(counted, 0) AS counted,
+       coalesce(kept, 0) AS kept
+FROM log_blocks
+LEFT JOIN (
+    SELECT topic, partition, block, sum(lines) AS counted FROM log_counts
+    GROUP BY topic, partition, block) AS counts USING (topic, partition, block)
+LEFT JOIN (
+    SELECT topic, partition, first_offset / 65536 AS block, sum(lines) AS kept FROM log_chunks
+    GROUP BY topic, partition, first_offset / 65536) AS chunks USING (topic, partition, block)
+WHERE events <> coalesce(counted, 0) OR events <> coalesce(kept, 0)
+ORDER BY topic, partition, block
+"""
+
+
+async def _check_blocks(connection: Connection) -> list[Difference]:
+    """Return the blocks whose events, counts and lines are not equally many."""
+    return [
+        Difference(
+            place=f"{row['topic']}[{row['partition']}] block {row['block']}",
+            problem=f"{row['events']} events, {row['counted']} counted, {row['kept']} lines kept",
+        )
+        for row in await connection.fetch(SELECT_UNEQUAL_BLOCKS)
+    ]
+
+
+# A window that waits to be recomputed may differ for the moment.
+SELECT_UNEQUAL_WINDOWS: Final = """
+SELECT service, start_ns, summary.lines AS summarized, coalesce(counted.lines, 0) AS counted
+FROM log_window_summaries AS summary
+FULL JOIN (
+    SELECT service, minute * $1 - (minute * $1) % $2 AS start_ns, sum(lines)::bigint AS lines
+    FROM log_counts GROUP BY 1, 2) AS counted USING (service, start_ns)
+WHERE summary.lines IS DISTINCT FROM counted.lines
+  AND NOT EXISTS (SELECT FROM log_dirty_windows AS dirty
+                  WHERE dirty.service = service AND dirty.start_ns = start_ns)
+ORDER BY service, start_ns
+"""
+
+
+async def _check_windows(connection: Connection, window_ns: int) -> list[Difference]:
+    """Return the windows whose summary does not hold as many lines as were counted."""
+    return [
+        Difference(
+            place=f"window {row['start_ns']} of {row['service'] or 'no service'}",
+            problem=f"{row['summarized']} lines summarized, {row['counted']} counted",
+        )
+        for row in await connection.fetch(SELECT_UNEQUAL_WINDOWS, MINUTE_NS, window_ns)
+    ]

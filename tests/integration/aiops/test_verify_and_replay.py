@@ -1,0 +1,118 @@
+"""An operator's proof and repair: the topic read again beside a live worker."""
+
+import asyncpg
+import pytest
+
+from aiops.replaying import ReplayReport, ReplayRequest, replay_topic
+from aiops.verifying import verify
+from schemas.settings import Settings, load_settings
+from streams.replay import BlockPlan, BlockResult, ReplayRange
+from tests.checksums import FINALIZED, table_checksums
+from tests.integration.streams.conftest import MakeLogsTopic, make_logs_topic
+from tests.ledger import produce, read_topic, wait_until_stored
+from tests.workers import running_worker, worker_settings
+
+__all__ = ["make_logs_topic"]
+pytestmark = pytest.mark.integration
+
+EVERYTHING = ReplayRange()
+ALTER_CHUNKS = "UPDATE log_chunks SET payload = payload || '\\x00' WHERE lines > 5"
+ALTER_COUNTS = "UPDATE log_counts SET counts[1] = counts[1] + 1, lines = lines + 1"
+
+
+class Silent:
+    def planned(self, plans: object) -> None:
+        """Nobody looks."""
+
+    def block_done(self, result: BlockResult) -> None:
+        """Nobody looks."""
+
+
+async def replay(settings: Settings, topic: str, *, is_dry_run: bool = False) -> ReplayReport:
+    request = ReplayRequest(topic=topic, range=EVERYTHING, is_dry_run=is_dry_run)
+    return await replay_topic(settings, request, Silent())
+
+
+async def checksums(dsn: str) -> dict[str, object]:
+    connection = await asyncpg.connect(dsn)
+    try:
+        return dict(await table_checksums(connection, without=(*FINALIZED, "stream_offsets")))
+    finally:
+        await connection.close()
+
+
+async def execute(dsn: str, statement: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def lines(first: int, count: int) -> list[bytes | None]:
+    return [
+        f"2026-11-25T07:{number % 60:02}:00Z INFO request {number} served".encode()
+        for number in range(first, first + count)
+    ]
+
+
+async def test_a_replay_changes_nothing_and_mends_what_was_altered(
+    kafka_server: str, database: str, make_logs_topic: MakeLogsTopic
+) -> None:
+    topic = make_logs_topic(partitions=2)
+    environ = worker_settings(kafka_server, database, topic)
+    settings = load_settings(environ)
+    produce(kafka_server, topic, lines(0, 6_000))
+    with running_worker("logs", settings=environ):
+        await wait_until_stored(database, topic, read_topic(kafka_server, topic, 2))
+        before = await checksums(database)
+
+        unchanged = await replay(settings, topic)
+        after_replay = await checksums(database)
+        proof = await verify(settings, [topic], EVERYTHING)
+        await execute(
+            database, "UPDATE log_chunks SET payload = payload || '\\x00' WHERE lines > 5"
+        )
+        await execute(
+            database, "UPDATE log_counts SET counts[1] = counts[1] + 1, lines = lines + 1"
+        )
+        found = await verify(settings, [topic], EVERYTHING)
+        tried = await replay(settings, topic, is_dry_run=True)
+        mended = await replay(settings, topic)
+
+        assert unchanged.changed_blocks == 0
+        assert unchanged.records == 6_000
+        assert after_replay == before
+        assert [one for one in proof.differences if not one.place.startswith("window")] == []
+        assert {one.place for one in found.differences} >= {
+            f"{topic}[0] block 0",
+            f"{topic}[1] block 0",
+        }
+        assert (tried.changed_blocks, mended.changed_blocks) == (2, 2)
+        assert await checksums(database) == before
+
+
+async def test_a_replay_beside_a_live_stream_loses_nothing(
+    kafka_server: str, database: str, make_logs_topic: MakeLogsTopic
+) -> None:
+    topic = make_logs_topic()
+    environ = worker_settings(kafka_server, database, topic, AIOPS_BATCH_RECORDS="200")
+    settings = load_settings(environ)
+    produce(kafka_server, topic, lines(0, 5_000))
+    with running_worker("logs", settings=environ):
+        for first in range(5_000, 15_000, 2_500):
+            produce(kafka_server, topic, lines(first, 2_500))
+            await replay(settings, topic)
+        await wait_until_stored(database, topic, read_topic(kafka_server, topic, 1))
+        live = await checksums(database)
+        report = await replay(settings, topic)
+
+        assert report.records == 15_000
+        assert report.changed_blocks == 0
+        assert await checksums(database) == live
+
+
+def test_a_plan_names_offsets_of_its_block() -> None:
+    plan = BlockPlan(topic="logs.raw", partition=1, block=2)
+
+    assert (plan.first_offset, plan.end_offset) == (131_072, 196_608)
