@@ -41,9 +41,9 @@ class DocumentLimits(msgspec.Struct, frozen=True, kw_only=True):
     """The largest document that is looked at; the introspection query of every tool fits."""
 
     characters: int = 65_536
-    tokens: int = 1_500
+    tokens: int = 1_000
     depth: int = 20
-    fields: int = 600
+    fields: int = 500
     aliases: int = 30
     directives: int = 30
     fragments: int = 40
