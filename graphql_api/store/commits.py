@@ -177,14 +177,14 @@ class RevisedChangelog(msgspec.Struct, frozen=True):
 SELECT_REVISED_SINCE: Final = """
 SELECT repository, release, revision, updated_at FROM changelogs
 WHERE updated_at >= $1::timestamptz - interval '5 seconds'
-ORDER BY updated_at LIMIT 1000
+ORDER BY updated_at DESC LIMIT 1000
 """
 
 
 async def select_revised_since(database: Database, moment: datetime) -> list[RevisedChangelog]:
-    """Return the first thousand changelogs revised since shortly before a moment.
+    """Return the last thousand changelogs revised since shortly before a moment, oldest first.
 
     Shortly before: a transaction's time is that of its start, and it may have committed later.
     """
     rows = await database.fetch(SELECT_REVISED_SINCE, moment)
-    return [RevisedChangelog(*row.values()) for row in rows]
+    return [RevisedChangelog(*row.values()) for row in reversed(rows)]
