@@ -7,8 +7,8 @@ import pytest
 
 from streams.domain.decode import decode_record
 from tests.integration.shippers.programs import kcat
-from tests.integration.shippers.reading import events_of, read_records
 from tests.integration.shippers.times import nanoseconds
+from tests.topic_reading import events_of, read_records
 
 pytestmark = pytest.mark.integration
 

@@ -3,8 +3,8 @@
 import pytest
 
 from tests.integration.shippers import otlp
-from tests.integration.shippers.reading import events_of, read_records
 from tests.ledger import produce
+from tests.topic_reading import events_of, read_records
 
 pytestmark = pytest.mark.integration
 

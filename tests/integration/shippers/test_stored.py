@@ -8,9 +8,9 @@ from schemas.topics import dead_letter_topic
 from tests.conftest import MakeTopic
 from tests.integration.shippers import otlp, test_rsyslog, test_syslog_ng
 from tests.integration.shippers.programs import kcat
-from tests.integration.shippers.reading import events_of, read_records
 from tests.integration.shippers.test_kcat import FILE
 from tests.ledger import produce, read_topic, stored_lines, wait_until_stored
+from tests.topic_reading import events_of, read_records
 from tests.workers import running_worker, worker_settings
 
 pytestmark = pytest.mark.integration

@@ -8,8 +8,8 @@ import pytest
 
 from schemas.records import SourceRecord
 from tests.integration.shippers.programs import syslog_ng
-from tests.integration.shippers.reading import events_of, read_records
 from tests.integration.shippers.times import nanoseconds
+from tests.topic_reading import events_of, read_records
 
 pytestmark = pytest.mark.integration
 

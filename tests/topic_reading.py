@@ -1,4 +1,4 @@
-"""Reads back what a shipper has written: the records, and the events they become."""
+"""Reads back what lies on a topic: the records, and the events they become."""
 
 import asyncio
 from collections.abc import Sequence
@@ -15,10 +15,10 @@ READ_TIMEOUT_S: Final = 60.0
 
 
 async def read_records(
-    bootstrap: str, topic: str, count: int, *, first: int = 0
+    bootstrap: str, topic: str, count: int, *, partition: int = 0, first: int = 0
 ) -> list[SourceRecord]:
-    """Return `count` records of a topic's only partition from offset `first` on, awaiting them."""
-    place = TopicPartition(topic, 0)
+    """Return `count` records of a partition from offset `first` on, awaiting them."""
+    place = TopicPartition(topic, partition)
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap)
     await consumer.start()
     try:
