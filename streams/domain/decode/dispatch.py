@@ -14,6 +14,7 @@ from streams.domain.decode.clock import MS_NS, Reference
 from streams.domain.decode.envelopes import read_object_event, read_text_event
 from streams.domain.decode.json_text import read_documents, read_object, read_string
 from streams.domain.decode.otlp import record_event
+from streams.domain.decode.plain_lines import read_plain_line
 from streams.domain.decode.resources import name_of
 from streams.domain.decode.splitting import split_events
 from streams.domain.decode.traces import parse_traceparent
@@ -44,7 +45,9 @@ def decode_record(record: SourceRecord, *, fallback_ms: int) -> Decoded:
     try:
         if len(value) > payloads.MAX_VALUE_BYTES:
             raise MalformedEventError("too_large", f"{len(value)} bytes")  # noqa: TRY301 (one exit)
-        return _decode_value(value, _reference_of(record, fallback_ms))
+        reference = _reference_of(record, fallback_ms)
+        plain = None if record.headers else read_plain_line(value, reference.ns)
+        return Decoded((plain,)) if plain is not None else _decode_value(value, reference)
     except MalformedEventError as exc:
         return Decoded(rejection=Rejection(exc.reason, exc.detail))
 
@@ -130,10 +133,14 @@ def _decode_text(content: str, reference: Reference) -> Decoded:
 
 
 def _decode_lines(content: str, reference: Reference) -> Decoded:
-    content = clean(content)
-    if not content:
+    cleaned = clean(content)
+    if not cleaned:
         return Decoded(dropped=EMPTY)
-    return _decoded([_part_event(part, reference) for part in split_events(content)])
+    parts = split_events(cleaned)
+    if len(parts) == 1 and len(cleaned) == len(content.strip()):
+        # Nothing was removed: what was no JSON as a whole is none now.
+        return _decoded([read_text_event(cleaned, reference)])
+    return _decoded([_part_event(part, reference) for part in parts])
 
 
 def _part_event(part: str, reference: Reference) -> LogEvent:

@@ -49,6 +49,11 @@ def read_line(text: str) -> Level | None:
     return None
 
 
+def has_no_format(text: str) -> bool:
+    """Tell quickly that `read_line` knows no format of a text that starts with a letter."""
+    return text[:3] not in MONTHS and _is_plain(text)
+
+
 def _is_plain(text: str) -> bool:
     """Tell quickly that a text is no line of any format: most messages are not."""
     word = _WORD.match(text)
