@@ -58,7 +58,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     batch_records: Positive = 5_000
     fetch_min_bytes: Positive = 65_536
-    fetch_max_wait_ms: Positive = 250
+    fetch_max_wait_ms: Positive = 500
     fetch_partition_bytes: Positive = 131_072
     dead_letter_max_ratio: Ratio = 0.5
     dead_letter_max_run: Positive = 1_000
@@ -76,6 +76,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     api_cost_per_second: Positive = 200_000
     api_request_timeout_s: PositiveSeconds = 15.0
     api_cache_lines: Positive = 50_000
+    api_similar_tickets: Positive = 100_000
     api_max_sockets_per_sender: Positive = 100
     api_allowed_origins: str = ""
     submit_timeout_s: PositiveSeconds = 5.0

@@ -137,9 +137,12 @@ async def lock_stored_range(
 
 
 ADVANCE_OFFSET: Final = """
-UPDATE stream_offsets
-SET next_offset = $3, max_event_ns = greatest(max_event_ns, $4), updated_at = now()
-WHERE topic = $1 AND partition = $2 AND writer = $5
+WITH advanced AS (
+    UPDATE stream_offsets
+    SET next_offset = $3, max_event_ns = greatest(max_event_ns, $4), updated_at = now()
+    WHERE topic = $1 AND partition = $2 AND writer = $5
+    RETURNING next_offset)
+SELECT next_offset, pg_notify($6, $7) FROM advanced
 """
 
 
@@ -148,22 +151,21 @@ async def advance_offset(
 ) -> None:
     """Store that the partition stands at `span.end`, in the transaction of the rows up to there.
 
+    Listeners hear of it when the transaction is committed.
+
     Raises:
         OffsetFenceError: the partition was given to another writer since.
     """
-    status = await connection.execute(
-        ADVANCE_OFFSET, span.topic, span.partition, span.end, max_event_ns, writer
+    progress = {"topic": span.topic, "partition": span.partition, "next_offset": span.end}
+    advanced = await connection.fetchrow(
+        ADVANCE_OFFSET,
+        span.topic,
+        span.partition,
+        span.end,
+        max_event_ns,
+        writer,
+        PROGRESS_CHANNEL,
+        msgspec.json.encode(progress).decode(),
     )
-    if status != "UPDATE 1":
+    if advanced is None:
         raise OffsetFenceError(topic=span.topic, partition=span.partition)
-
-
-NOTIFY_PROGRESS: Final = "SELECT pg_notify($1, $2)"
-
-
-async def notify_progress(connection: Connection, span: OffsetSpan) -> None:
-    """Tell listeners, at commit, that the partition is stored up to `span.end`."""
-    payload = {"topic": span.topic, "partition": span.partition, "next_offset": span.end}
-    await connection.execute(
-        NOTIFY_PROGRESS, PROGRESS_CHANNEL, msgspec.json.encode(payload).decode()
-    )

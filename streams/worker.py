@@ -15,7 +15,7 @@ import structlog
 
 from schemas.db.locks import CHANGELOG_LEADER, FINALIZER_LEADER
 from schemas.db.migrate import require_migrated
-from schemas.db.pool import Pool, open_pool
+from schemas.db.pool import Connection, Pool, open_pool
 from schemas.errors import AiOpsError, ConfigError
 from schemas.settings import Settings
 from schemas.topics import dead_letter_topic
@@ -164,6 +164,7 @@ async def _open_migrated_pool(settings: Settings, role: Role) -> Pool:
         max_size=POOL_SIZE,
         # The finalizer thinks for long within its transaction, and locks no partition.
         idle_in_transaction_s=0 if role == FINALIZER else IDLE_IN_TRANSACTION_S,
+        reset=None if role == FINALIZER else _keep_session,
     )
     try:
         async with pool.acquire() as connection:
@@ -172,6 +173,10 @@ async def _open_migrated_pool(settings: Settings, role: Role) -> Pool:
         await pool.close()
         raise
     return pool
+
+
+async def _keep_session(_: Connection) -> None:
+    """Save a round trip a batch: an agent leaves nothing behind in its session."""
 
 
 async def claim_partitions(

@@ -1,6 +1,6 @@
 """Connections to Postgres."""
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -34,11 +34,13 @@ async def open_pool(
     max_size: int,
     command_timeout_s: float | None = 60.0,
     idle_in_transaction_s: int = 0,
+    reset: Callable[[Connection], Awaitable[None]] | None = None,
 ) -> Pool:
     """Open a pool; the password comes from the DSN or from PGPASSWORD, which asyncpg reads.
 
     A client that is silent in a transaction for `idle_in_transaction_s` (0: however long) loses
-    its connection, and with it its locks.
+    its connection, and with it its locks. `reset` is called when a connection is given back; None
+    stands for asyncpg's own, a round trip that ends whatever the session still holds.
 
     Raises:
         ConfigError: the address is malformed, or the server knows no such user or database.
@@ -51,6 +53,7 @@ async def open_pool(
             max_size=max_size,
             timeout=CONNECT_TIMEOUT_S,
             command_timeout=command_timeout_s,
+            reset=reset,
             server_settings=KEEPALIVES
             | {
                 "application_name": application_name,

@@ -26,7 +26,7 @@ from schemas.telemetry import (
 from streams.batch_delivery import PartitionBatch
 from streams.dead_letters import DeadLetterLimit, DeadLetterProducer, insert_dead_letters
 from streams.domain.prepared import Prepared
-from streams.offsets import OffsetSpan, advance_offset, lock_offset, notify_progress
+from streams.offsets import OffsetSpan, advance_offset, lock_offset
 from streams.retrying import is_transient, retry_transient
 
 log = structlog.get_logger()
@@ -205,7 +205,6 @@ class BatchAgent(Generic[_P]):
             max_event_ns=self._handler.newest_event_ns(fresh),
             writer=self._writer,
         )
-        await notify_progress(connection, span)
 
 
 @asynccontextmanager

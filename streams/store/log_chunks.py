@@ -1,6 +1,7 @@
 """Writes the lines themselves: the pieces of the chunks a batch touches."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from operator import itemgetter
 from typing import Any, Final
 
 from schemas.chunks import StoredLine, pack_lines, piece_bounds, unpack_lines
@@ -9,32 +10,11 @@ from schemas.ids import CHUNK_RECORDS, chunk_of
 from streams.domain.log_blocks import service_key
 from streams.offsets import OffsetSpan
 
-SELECT_PIECES: Final = """
-SELECT payload FROM log_chunks
-WHERE topic = $1 AND partition = $2 AND first_offset >= $3 AND first_offset < $4
-ORDER BY first_offset
-"""
-
-DELETE_PIECES: Final = """
+TAKE_PIECES: Final = """
 DELETE FROM log_chunks
 WHERE topic = $1 AND partition = $2 AND first_offset >= $3 AND first_offset < $4
+RETURNING first_offset, payload
 """
-
-PIECE_COLUMNS: Final = (
-    "topic",
-    "partition",
-    "first_offset",
-    "end_offset",
-    "lines",
-    "min_event_ns",
-    "max_event_ns",
-    "min_record_ms",
-    "max_record_ms",
-    "services",
-    "severities",
-    "shape_ids",
-    "payload",
-)
 
 
 async def append_lines(
@@ -54,7 +34,7 @@ async def append_lines(
         rewritten = await _take_pieces(connection, span, changed[0][0], start + CHUNK_RECORDS)
         added = [line for line in lines if start <= line.offset < start + CHUNK_RECORDS]
         rows.extend(piece_rows(span, changed, rewritten + added))
-    await copy_pieces(connection, rows)
+    await insert_pieces(connection, rows)
 
 
 async def replace_lines(
@@ -63,13 +43,22 @@ async def replace_lines(
     """Write the lines of `span`, which begins at a chunk, in place of what is stored there."""
     chunks = range(chunk_of(span.first), chunk_of(span.end - 1) + 1)
     bounds = [bound for chunk in chunks for bound in piece_bounds(chunk * CHUNK_RECORDS, span.end)]
-    await connection.execute(DELETE_PIECES, span.topic, span.partition, span.first, span.end)
-    await copy_pieces(connection, list(piece_rows(span, bounds, lines)))
+    await connection.execute(TAKE_PIECES, span.topic, span.partition, span.first, span.end)
+    await insert_pieces(connection, piece_rows(span, bounds, lines))
 
 
-async def copy_pieces(connection: Connection, rows: Iterable[tuple[Any, ...]]) -> None:
-    """Insert rows of `PIECE_COLUMNS`."""
-    await connection.copy_records_to_table("log_chunks", records=rows, columns=PIECE_COLUMNS)
+# Few rows at a time: one round trip, where COPY takes two.
+INSERT_PIECES: Final = """
+INSERT INTO log_chunks
+    (topic, partition, first_offset, end_offset, lines, min_event_ns, max_event_ns, min_record_ms,
+     max_record_ms, services, severities, shape_ids, payload)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+"""
+
+
+async def insert_pieces(connection: Connection, rows: Iterable[tuple[Any, ...]]) -> None:
+    """Insert rows of `piece_rows`."""
+    await connection.executemany(INSERT_PIECES, rows)
 
 
 def piece_rows(
@@ -113,9 +102,9 @@ async def _take_pieces(
     """Remove the pieces that begin within [first, end) and return their lines."""
     if first >= span.first:
         return []
-    rows = await connection.fetch(SELECT_PIECES, span.topic, span.partition, first, end)
-    await connection.execute(DELETE_PIECES, span.topic, span.partition, first, end)
-    return [line for row in rows for line in unpack_lines(row["payload"])]
+    rows = await connection.fetch(TAKE_PIECES, span.topic, span.partition, first, end)
+    ordered = sorted(rows, key=itemgetter("first_offset"))
+    return [line for row in ordered for line in unpack_lines(row["payload"])]
 
 
 def _common_length(before: Sequence[object], after: Sequence[object]) -> int:

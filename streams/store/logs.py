@@ -124,26 +124,28 @@ DELETE_SIGHTINGS: Final = (
 )
 
 
-SELECT_BLOCK: Final = """
-SELECT dropped, dead_lettered FROM log_blocks WHERE topic = $1 AND partition = $2 AND block = $3
-"""
-
 UPSERT_BLOCK: Final = """
 INSERT INTO log_blocks AS stored
     (topic, partition, block, records, events, dropped, dead_lettered)
 VALUES ($1, $2, $3, $4, $5, $6::jsonb, $7::jsonb)
 ON CONFLICT (topic, partition, block) DO UPDATE
 SET records = stored.records + EXCLUDED.records, events = stored.events + EXCLUDED.events,
-    dropped = EXCLUDED.dropped, dead_lettered = EXCLUDED.dead_lettered
+    dropped = (
+        SELECT coalesce(jsonb_object_agg(reason, records), '{}')
+        FROM (SELECT key AS reason, sum(value::integer) AS records
+              FROM (SELECT * FROM jsonb_each_text(stored.dropped)
+                    UNION ALL SELECT * FROM jsonb_each_text(EXCLUDED.dropped)) AS counts
+              GROUP BY key) AS sums),
+    dead_lettered = (
+        SELECT coalesce(jsonb_object_agg(reason, records), '{}')
+        FROM (SELECT key AS reason, sum(value::integer) AS records
+              FROM (SELECT * FROM jsonb_each_text(stored.dead_lettered)
+                    UNION ALL SELECT * FROM jsonb_each_text(EXCLUDED.dead_lettered)) AS counts
+              GROUP BY key) AS sums)
 """
 
 
 async def _add_block(connection: Connection, span: OffsetSpan, tally: BlockTally) -> None:
-    stored = await connection.fetchrow(SELECT_BLOCK, span.topic, span.partition, tally.block)
-    dropped, dead_lettered = Counter(tally.dropped), Counter(tally.dead_lettered)
-    if stored is not None:
-        dropped.update(msgspec.json.decode(stored["dropped"], type=dict[str, int]))
-        dead_lettered.update(msgspec.json.decode(stored["dead_lettered"], type=dict[str, int]))
     await connection.execute(
         UPSERT_BLOCK,
         span.topic,
@@ -151,8 +153,8 @@ async def _add_block(connection: Connection, span: OffsetSpan, tally: BlockTally
         tally.block,
         tally.records,
         tally.events,
-        _json_text(dropped),
-        _json_text(dead_lettered),
+        _json_text(tally.dropped),
+        _json_text(tally.dead_lettered),
     )
 
 

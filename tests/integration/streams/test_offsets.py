@@ -15,7 +15,6 @@ from streams.offsets import (
     advance_offset,
     claim_partition,
     lock_offset,
-    notify_progress,
     select_stored_range,
 )
 
@@ -141,10 +140,11 @@ async def test_listeners_hear_of_progress_when_it_is_committed(
     connection: Connection, database: str
 ) -> None:
     heard: list[str] = []
+    await claim_partition(connection, HELD, FORMER)
     listener = await asyncpg.connect(database)
     await listener.add_listener(PROGRESS_CHANNEL, lambda *args: heard.append(args[-1]))
     async with connection.transaction():
-        await notify_progress(connection, span(0, 10))
+        await advance(connection, 10)
         await listener.execute("SELECT 1")
         heard_before_commit = list(heard)
     await listener.execute("SELECT 1")
