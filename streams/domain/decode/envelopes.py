@@ -26,7 +26,7 @@ _UNCAUGHT: Final = Severity(17)
 def read_text_event(text: str, reference: Reference) -> LogEvent:
     """Return the event of a cleaned text that is no JSON object."""
     level = read_line(text)
-    return merge_levels(Level(body=text) if level is None else level, reference)
+    return merge_levels(Level(body=text, is_sealed=True) if level is None else level, reference)
 
 
 def read_object_event(members: JsonObject, text: str | None, reference: Reference) -> LogEvent:

@@ -43,6 +43,8 @@ _BULK_FLOATS: Final = 100_000
 """More floats than this in a large text are read as doubles: their digits would take seconds."""
 _MAX_BRACKETS: Final = 1_000_000
 """A text with more objects and lists than this is taken as text: reading it would take seconds."""
+_MAX_MEMBERS: Final = 500_000
+"""The same for members: ten thousand OTLP records, the most that one value may hold, have fewer."""
 _PREFIX_OF_MANY: Final = 2_000_000
 _ELEMENTS: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _PREFIX_CHARS: Final = 65_536
@@ -61,7 +63,7 @@ def read_documents(text: str) -> list[Document] | None:
     bracket_count = text.count("{") + text.count("[")
     if bracket_count > MAX_DEPTH:
         check_depth(text)
-    if bracket_count > _MAX_BRACKETS:
+    if bracket_count > _MAX_BRACKETS or _has_too_many_members(text):
         _refuse_many(text)
         return None
     is_bulk = _is_bulk(text)
@@ -86,6 +88,10 @@ def _refuse_many(text: str) -> None:
         found = len(documents or ())
     if found > MAX_EVENTS:
         raise MalformedEventError("too_many_events", f"over {MAX_EVENTS} JSON objects")
+
+
+def _has_too_many_members(text: str) -> bool:
+    return len(text) > _BULK_CHARS and text.count('":') > _MAX_MEMBERS
 
 
 def _is_bulk(text: str) -> bool:
