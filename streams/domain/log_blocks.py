@@ -124,7 +124,9 @@ def is_late(event_ns: int, record_ms: int, window_ns: int) -> bool:
 
 def service_key(service: str | None) -> str:
     """Return the text that stands for a service in keys: '' for none, cut, without NUL."""
-    return (service or "")[:MAX_SERVICE_CHARACTERS].replace("\0", "")
+    if service is None:
+        return ""
+    return service[:MAX_SERVICE_CHARACTERS].replace("\0", "")
 
 
 def tally_blocks(records: Iterable[PreparedRecord], window_ns: int) -> list[BlockTally]:

@@ -57,11 +57,12 @@ class LinePreparer:
         return PreparedRecord(record=record, lines=self._lines(record, decoded))
 
     def _lines(self, record: SourceRecord, decoded: Decoded) -> tuple[PreparedLine, ...]:
-        raw = raw_text(record.value or b"")
-        return tuple(
-            self._line(record, event, index, raw if index == 0 else None)
-            for index, event in enumerate(decoded.events)
-        )
+        first, *others = decoded.events
+        head = self._line(record, first, 0, raw_text(record.value or b""))
+        if not others:
+            return (head,)
+        tail = (self._line(record, event, index, None) for index, event in enumerate(others, 1))
+        return (head, *tail)
 
     def _line(
         self, record: SourceRecord, event: LogEvent, index: int, raw: RawText | None

@@ -50,9 +50,12 @@ class ShapeBudget:
 
 def new_shapes(records: Iterable[PreparedRecord]) -> dict[str, set[int]]:
     """Return the shapes of the records by service key."""
+    kinds = {
+        (line.stored.event.service, line.stored.shape_id)
+        for record in records
+        for line in record.lines
+    }
     shapes: dict[str, set[int]] = {}
-    for record in records:
-        for line in record.lines:
-            key = service_key(line.stored.event.service)
-            shapes.setdefault(key, set()).add(line.stored.shape_id)
+    for service, shape in kinds:
+        shapes.setdefault(service_key(service), set()).add(shape)
     return shapes

@@ -89,7 +89,7 @@ def _piece_row(
         max(times),
         min(record_times),
         max(record_times),
-        sorted({service_key(line.event.service) for line in lines}),
+        sorted({service_key(service) for service in {line.event.service for line in lines}}),
         sorted({line.event.severity_number for line in lines}),
         sorted({line.shape_id for line in lines}),
         pack_lines(lines),
