@@ -32,9 +32,7 @@ def command(*, processes: int | None, share_port: bool) -> None:
 
 
 async def _serve(settings: Settings, *, reuse_port: bool) -> None:
-    runner = ApiRunner(
-        create_app(settings), access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT_S
-    )
+    runner = ApiRunner(create_app(settings), access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT_S)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
