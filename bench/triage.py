@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
+import msgspec
 import numpy as np
 
 from aiops.workbench.triage import TriageBench
@@ -188,11 +189,8 @@ def _bench(field: str, *, similar: int = 0) -> TriageBench:
 
 def _output(bench: TriageBench, line: Line) -> dict[str, Any]:
     output, _ = bench.answer(json.dumps({**line, "labels": None}).encode())
-    return json.loads(json.dumps(output, default=_plain))
-
-
-def _plain(value: object) -> object:
-    return {name: getattr(value, name) for name in value.__struct_fields__}  # type: ignore[attr-defined]
+    plain: Line = json.loads(msgspec.json.encode(output))
+    return plain
 
 
 def _ask(bench: TriageBench, line: Line, field: str) -> Answer:
@@ -315,9 +313,9 @@ def _first_after_others(lines: Sequence[Line]) -> float:
 
 def _duplicate_ranks(name: str) -> list[int]:
     """Return the place of the first earlier member of each later member's group."""
-    groups = _groups(_rows(f"duplicates_{name}_pairs.csv"))
     rows = sorted(_rows(f"duplicates_{name}_bugs.csv"), key=lambda row: int(row["Issue id"]))
     ids = [int(row["Issue id"]) for row in rows]
+    groups = _groups(_rows(f"duplicates_{name}_pairs.csv"), set(ids))
     bench = _bench("category")
     earlier: set[int] = set()
     ranks = []
@@ -332,12 +330,11 @@ def _duplicate_ranks(name: str) -> list[int]:
     return ranks
 
 
-def _groups(pairs: Iterable[dict[str, str]]) -> dict[int, set[int]]:
+def _groups(pairs: Iterable[dict[str, str]], known: set[int]) -> dict[int, set[int]]:
     groups: dict[int, set[int]] = {}
     for pair in pairs:
-        members = [int(pair["Issue id"])]
-        members += [int(part) for part in pair["Duplicate id"].split(",")]
-        for left, right in pairwise(members):
+        members = [int(pair["Issue id"]), *map(int, pair["Duplicate id"].split(","))]
+        for left, right in pairwise(member for member in members if member in known):
             joined = groups.get(left, {left}) | groups.get(right, {right})
             for member in joined:
                 groups[member] = joined

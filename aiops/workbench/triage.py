@@ -88,9 +88,11 @@ class TriageBench:
         return output, FeedbackEvent(ticket=ticket, labels=labels) if labels else None
 
     def _similar(self, ticket: TicketEvent, position: int, count: int) -> list[tuple[int, float]]:
-        index = self.indexes.setdefault(ticket.project, SimilarIndex())
-        positions = self.positions.setdefault(ticket.project, [])
-        terms = read_search_terms(ticket)
+        if ticket.project not in self.indexes:
+            self.indexes[ticket.project] = SimilarIndex()
+            self.positions[ticket.project] = []
+        index, positions = self.indexes[ticket.project], self.positions[ticket.project]
+        terms = read_search_terms(self.model.read(ticket))
         matches = index.search(terms, count)
         index.add(terms)
         positions.append(position)

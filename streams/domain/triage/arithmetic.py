@@ -46,11 +46,20 @@ def log(x: Floats) -> Floats:
 
 
 def logistic(x: Floats) -> Floats:
-    """Return 1 / (1 + e^-x)."""
-    return 1.0 / (1.0 + exp(-x))
+    """Return 1 / (1 + e^-x), from a table in steps of 1/1024; beyond +-24 it stays."""
+    steps = np.rint(np.clip(x, -_TABLE_END, _TABLE_END) * _TABLE_STEPS).astype(np.int64)
+    return _LOGISTIC[steps + _TABLE_END * _TABLE_STEPS]
 
 
 def softmax(x: Floats) -> Floats:
     """Return shares that sum to one, in the proportion of e to the power of each value."""
     shares = exp(x - x.max())
     return np.asarray(shares / shares.sum())
+
+
+_TABLE_END: Final = 24
+_TABLE_STEPS: Final = 1_024
+_LOGISTIC: Final = 1.0 / (
+    1.0
+    + exp(np.arange(_TABLE_END * _TABLE_STEPS, -_TABLE_END * _TABLE_STEPS - 1, -1) / _TABLE_STEPS)
+)

@@ -7,7 +7,13 @@ import numpy.typing as npt
 
 from schemas.events import TicketEvent
 from streams.domain.triage.arithmetic import log
-from streams.domain.triage.hashing import HashedText, Hashes, Indices, hash_name, hash_text
+from streams.domain.triage.hashing import (
+    HashedText,
+    Indices,
+    hash_name,
+    hash_text,
+    slots_of,
+)
 
 SLOT_BITS: Final = 18
 MAX_TITLE_CHARS: Final = 2_000
@@ -17,7 +23,7 @@ MAX_BODY_TAIL_CHARS: Final = 2_000
 MAX_META_ENTRIES: Final = 64
 MAX_META_CHARS: Final = 200
 
-TITLE, BODY, META = 1, 2, 3
+TITLE, BODY, META = 1_009, 2_003, 3_001
 _TEXT_WEIGHT: Final = 1.0
 _META_WEIGHT: Final = 2.0
 _MAX_COUNT: Final = 255
@@ -54,7 +60,7 @@ class Occurrences(NamedTuple):
 class Group(NamedTuple):
     """Occurrences that get the same length together; those after `counted` only name a term."""
 
-    hashes: Hashes
+    hashed_slots: Slots
     owners: Indices
     counted: int
     weight: float
@@ -74,6 +80,8 @@ class Reading(NamedTuple):
     words: tuple[str, ...]
     title_length: int
     groups: tuple[Group, ...]
+    title: HashedText | None
+    body: HashedText | None
 
     def is_meta(self, term: int) -> bool:
         """Tell whether a term is a metadata entry (they follow the words)."""
@@ -82,12 +90,12 @@ class Reading(NamedTuple):
 
 def read_ticket(ticket: TicketEvent) -> Reading:
     """Return the features of a ticket; the same for equal tickets, on every machine."""
-    builder, title_length = _Builder(), 0
-    for section, text in ((TITLE, ticket.title[:MAX_TITLE_CHARS]), (BODY, _both_ends(ticket.body))):
-        hashed = hash_text(text, section)
+    title = hash_text(ticket.title[:MAX_TITLE_CHARS])
+    body = hash_text(_both_ends(ticket.body))
+    builder = _Builder()
+    for section, hashed in ((TITLE, title), (BODY, body)):
         if hashed is not None:
-            builder.add_text(hashed)
-        title_length = len(builder.words) if section == TITLE else title_length
+            builder.add_text(hashed, section)
     word_count = len(builder.terms)
     builder.add_meta(ticket)
     slots, shape = _count(builder.groups)
@@ -97,8 +105,10 @@ def read_ticket(ticket: TicketEvent) -> Reading:
         terms=tuple(term.lstrip() for term in builder.terms),
         word_count=word_count,
         words=tuple(builder.words),
-        title_length=title_length,
+        title_length=len(title.words) if title is not None else 0,
         groups=tuple(builder.groups),
+        title=title,
+        body=body,
     )
 
 
@@ -108,7 +118,7 @@ def trace_occurrences(reading: Reading) -> Occurrences:
     features, terms = [], []
     for number, group in enumerate(reading.groups):
         start, end = bounds[number], bounds[number + 1]
-        features.append(start + np.searchsorted(slots[start:end], _slots(group.hashes)))
+        features.append(start + np.searchsorted(slots[start:end], group.hashed_slots))
         terms.append(group.owners)
     if not features:
         return Occurrences(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
@@ -137,7 +147,7 @@ class _Builder:
         self.words: list[str] = []
         self.groups: list[Group] = []
 
-    def add_text(self, hashed: HashedText) -> None:
+    def add_text(self, hashed: HashedText, section: int) -> None:
         """Add a text: its words and pairs are one group, its character runs another."""
         terms = self.terms
         owners = np.array([terms.setdefault(word, len(terms)) for word in hashed.words])
@@ -145,11 +155,11 @@ class _Builder:
         words = np.concatenate([hashed.word_hashes, hashed.pair_hashes, hashed.pair_hashes])
         word_owners = np.concatenate([owners, owners[:-1], owners[1:]])
         counted = len(words) - len(hashed.pair_hashes)
-        self.groups.append(Group(words, word_owners, counted, _TEXT_WEIGHT))
-        run_count = len(hashed.run_hashes)
-        if run_count:
-            run_owners = owners[hashed.run_words]
-            self.groups.append(Group(hashed.run_hashes, run_owners, run_count, _TEXT_WEIGHT))
+        slots = slots_of(words, section, SLOT_BITS)
+        self.groups.append(Group(slots, word_owners, counted, _TEXT_WEIGHT))
+        if len(hashed.run_hashes):
+            runs = slots_of(hashed.run_hashes, section, SLOT_BITS)
+            self.groups.append(Group(runs, owners[hashed.run_words], len(runs), _TEXT_WEIGHT))
         self.words.extend(hashed.words)
 
     def add_meta(self, ticket: TicketEvent) -> None:
@@ -161,9 +171,10 @@ class _Builder:
         # A word may look like an entry; the blank in front keeps the keys apart.
         for entry in entries:
             self.terms[f" {entry}"] = len(self.terms)
-        hashes = np.array([hash_name(entry, META) for entry in entries], np.uint64)
+        hashes = np.array([hash_name(entry) for entry in entries], np.uint64)
         owners = np.arange(first, first + len(entries))
-        self.groups.append(Group(hashes, owners, len(entries), _META_WEIGHT))
+        slots = slots_of(hashes, META, SLOT_BITS)
+        self.groups.append(Group(slots, owners, len(entries), _META_WEIGHT))
 
 
 def _both_ends(body: str) -> str:
@@ -172,14 +183,10 @@ def _both_ends(body: str) -> str:
     return f"{body[:MAX_BODY_HEAD_CHARS]}\n{body[-MAX_BODY_TAIL_CHARS:]}"
 
 
-def _slots(hashes: Hashes) -> Slots:
-    return (hashes >> np.uint64(64 - SLOT_BITS)).astype(np.int32)
-
-
 def _count(groups: list[Group]) -> tuple[Slots, Shape]:
     all_slots, all_counts, bounds = [], [], [0]
     for group in groups:
-        ordered = np.sort(_slots(group.hashes[: group.counted]))
+        ordered = np.sort(group.hashed_slots[: group.counted])
         firsts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
         counts = np.diff(np.append(firsts, len(ordered)))
         all_slots.append(ordered[firsts])

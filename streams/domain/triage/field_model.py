@@ -16,8 +16,8 @@ from streams.domain.triage.memory import Memory
 from streams.domain.triage.vocabulary import Rows, Values, Vocabulary
 
 # After this many answers, prior knowledge counts half.
-_PRIOR_ANSWERS: Final = 30.0
-_PRIOR_UNTIL: Final = 2_000
+_PRIOR_ANSWERS: Final = 300.0
+_PRIOR_UNTIL: Final = 10_000
 _EAGER_ANSWERS: Final = 1_000
 _EAGER_REPLAYS: Final = 8
 _STEADY_REPLAYS: Final = 1
@@ -71,7 +71,7 @@ class FieldModel:
     def prior_share(self) -> float:
         """Return how much prior knowledge counts: 1 without answers, 0 after many."""
         count = self.learner.answer_count
-        if not self.lexicon.labels or count >= _PRIOR_UNTIL:
+        if not self.lexicon.labels or self._is_guess_wrong() or count >= _PRIOR_UNTIL:
             return 0.0
         return _PRIOR_ANSWERS / (_PRIOR_ANSWERS + count)
 
@@ -82,7 +82,7 @@ class FieldModel:
         and from then on only those that were answered remain.
         """
         learner, lexicon = self.learner, self.lexicon
-        is_guess_wrong = lexicon.is_builtin and len(learner.labels) > len(lexicon.labels)
+        is_guess_wrong = self._is_guess_wrong()
         return np.array(
             [
                 column
@@ -129,6 +129,9 @@ class FieldModel:
             self.learner.add_label(label)
         self.calibrator = state.calibrator
         self.replay_state = state.replay_state
+
+    def _is_guess_wrong(self) -> bool:
+        return self.lexicon.is_builtin and len(self.learner.labels) > len(self.lexicon.labels)
 
     def _holds(self, scored: Scored, label: str) -> bool:
         if label not in scored.labels:

@@ -11,7 +11,8 @@ Indices = npt.NDArray[np.int64]
 
 _IDEOGRAPHS: Final = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 # A script without spaces is read sign by sign; its pairs come in as word pairs.
-_WORD: Final = re.compile(f"[{_IDEOGRAPHS}]|[^\\W_{_IDEOGRAPHS}]+")
+# A question mark says as much as a word.
+_WORD: Final = re.compile(f"[{_IDEOGRAPHS}?]|[^\\W_{_IDEOGRAPHS}]+")
 _MAX_WORD_CHARS: Final = 40
 _SHORTEST_RUN: Final = 3
 _LONGEST_RUN: Final = 5
@@ -24,22 +25,25 @@ _SHIFT: Final = np.uint64(33)
 _POWERS: Final = np.array(
     [pow(0x100000001B3, exponent, 1 << 64) for exponent in range(_MAX_WORD_CHARS * 4)], np.uint64
 )
-_WORD_KIND: Final = 33
-_PAIR_KIND: Final = 34
-_KINDS: Final = 64
+_WORD_KIND: Final = 101
+_PAIR_KIND: Final = 211
+_RUN_KIND: Final = 307
 
 
 class HashedText(NamedTuple):
-    """The features of one text: each occurrence's hash, and the position of its word.
-
-    A word pair belongs to both its words; `pair_firsts` holds the position of the first.
-    """
+    """The features of one text: each occurrence's hash, and of a run the position of its word."""
 
     words: list[str]
     word_hashes: Hashes
     pair_hashes: Hashes
     run_hashes: Hashes
     run_words: Indices
+    short_run_count: int
+
+    @property
+    def short_runs(self) -> Hashes:
+        """Return the runs of 3 and 4 characters."""
+        return self.run_hashes[: self.short_run_count]
 
 
 def split_words(text: str) -> list[str]:
@@ -47,11 +51,8 @@ def split_words(text: str) -> list[str]:
     return [word[:_MAX_WORD_CHARS] for word in _WORD.findall(text)]
 
 
-def hash_text(text: str, section: int) -> HashedText | None:
-    """Return the features of `text`, None when it has no word.
-
-    `section` keeps the features of titles and bodies apart.
-    """
+def hash_text(text: str) -> HashedText | None:
+    """Return the features of `text`, None when it has no word."""
     words = split_words(text)
     if not words:
         return None
@@ -59,30 +60,39 @@ def hash_text(text: str, section: int) -> HashedText | None:
     codes = np.frombuffer(joined.encode("utf-32-le", "replace"), np.uint32).astype(np.uint64)
     is_space = codes == _SPACE
     spaces = np.cumsum(is_space)
-    runs, run_words = _runs(codes, spaces, section)
+    runs = _runs(codes, spaces)
     plain = _word_hashes(codes, is_space)
     pairs = plain[:-1] * _PRIME + plain[1:]
     return HashedText(
         words=words,
-        word_hashes=_mix(plain, section, _WORD_KIND),
-        pair_hashes=_mix(pairs, section, _PAIR_KIND),
-        run_hashes=runs,
-        run_words=run_words,
+        word_hashes=plain + np.uint64(_WORD_KIND),
+        pair_hashes=pairs + np.uint64(_PAIR_KIND),
+        run_hashes=np.concatenate([hashes for hashes, _ in runs]),
+        run_words=np.concatenate([owners for _, owners in runs]),
+        short_run_count=sum(len(hashes) for hashes, _ in runs[:-1]),
     )
 
 
-def hash_name(name: str, section: int) -> np.uint64:
+def hash_name(name: str) -> int:
     """Return the hash of a whole name, such as `os=Linux`."""
     codes = np.frombuffer(name.encode("utf-32-le", "replace"), np.uint32)
     total = 0
     for code in codes.tolist():
         total = (total * int(_PRIME) + code + 7) & 0xFFFFFFFFFFFFFFFF
-    return np.uint64(_mix(np.array([total], np.uint64), section, _WORD_KIND)[0])
+    return total
 
 
-def _runs(codes: Hashes, spaces: Indices, section: int) -> tuple[Hashes, Indices]:
+def slots_of(hashes: Hashes, section: int, bits: int) -> npt.NDArray[np.int32]:
+    """Return hashes as numbers of `bits` bits; each section gets other numbers."""
+    mixed = (hashes + np.uint64(section)) * _SPREAD
+    mixed ^= mixed >> _SHIFT
+    mixed *= _MIX
+    return (mixed >> np.uint64(64 - bits)).astype(np.int32)
+
+
+def _runs(codes: Hashes, spaces: Indices) -> list[tuple[Hashes, Indices]]:
     """Return runs of 3 to 5 characters; a space may begin or end a run, not be inside it."""
-    hashes, owners = [], []
+    runs = []
     rolling = codes
     for length in range(2, _LONGEST_RUN + 1):
         rolling = rolling[:-1] * _PRIME + codes[length - 1 :]
@@ -90,9 +100,9 @@ def _runs(codes: Hashes, spaces: Indices, section: int) -> tuple[Hashes, Indices
             continue
         count = len(rolling)
         inside = spaces[length - 2 : length - 2 + count] == spaces[:count]
-        hashes.append(_mix(rolling[inside], section, length))
-        owners.append(spaces[:count][inside] - 1)
-    return np.concatenate(hashes), np.concatenate(owners)
+        hashes = rolling[inside] + np.uint64(length * _RUN_KIND)
+        runs.append((hashes, spaces[:count][inside] - 1))
+    return runs
 
 
 def _word_hashes(codes: Hashes, is_space: npt.NDArray[np.bool_]) -> Hashes:
@@ -100,10 +110,3 @@ def _word_hashes(codes: Hashes, is_space: npt.NDArray[np.bool_]) -> Hashes:
     position = np.arange(len(codes)) - np.repeat(starts, np.diff(np.append(starts, len(codes))))
     values = np.where(is_space, np.uint64(0), (codes + np.uint64(7)) * _POWERS[position])
     return np.add.reduceat(values, starts)[:-1]
-
-
-def _mix(hashes: Hashes, section: int, kind: int) -> Hashes:
-    mixed = hashes * _SPREAD + np.uint64(section * _KINDS + kind)
-    mixed ^= mixed >> _SHIFT
-    mixed *= _MIX
-    return mixed ^ (mixed >> _SHIFT)

@@ -42,6 +42,7 @@ class Lexicon:
         for column, label in enumerate(self.labels):
             for phrase, weight in self._phrases_of(field, config, label).items():
                 self.phrases.setdefault(phrase, []).append((column, weight))
+        self._last: tuple[Reading, Evidence] | None = None
         self.first_words = frozenset(phrase[0] for phrase in self.phrases)
 
     def _phrases_of(self, field: str, config: FieldConfig, label: str) -> dict[Phrase, float]:
@@ -59,6 +60,11 @@ class Lexicon:
 
     def weigh(self, reading: Reading) -> Evidence:
         """Return the evidence of a ticket; each phrase counts once, most in the title."""
+        if self._last is None or self._last[0] is not reading:
+            self._last = (reading, self._find(reading))
+        return self._last[1]
+
+    def _find(self, reading: Reading) -> Evidence:
         by_term = np.zeros((len(reading.terms), max(1, len(self.labels))))
         if not self.phrases:
             return Evidence(by_term.sum(axis=0), by_term)

@@ -65,11 +65,18 @@ class TriageModel:
         self._projects: dict[str, ProjectModel] = {}
         self._untaught = ProjectModel()
         self._lexicons: dict[tuple[str, str], Lexicon] = {}
+        self._last_read: tuple[TicketEvent, Reading] | None = None
+
+    def read(self, ticket: TicketEvent) -> Reading:
+        """Return the features of a ticket; asking again for the last one costs nothing."""
+        if self._last_read is None or self._last_read[0] is not ticket:
+            self._last_read = (ticket, read_ticket(ticket))
+        return self._last_read[1]
 
     def predict(self, ticket: TicketEvent, fields: Sequence[str] | None = None) -> Triage:
         """Return the triage of a ticket: the given fields, or those of its project."""
         project = self._projects.get(ticket.project, self._untaught)
-        reading = read_ticket(ticket)
+        reading = self.read(ticket)
         rows = project.vocabulary.rows(reading.slots)
         values = project.vocabulary.weigh(reading.shape, rows)
         traced = TracedTicket(reading, trace_occurrences(reading), rows, values)
@@ -86,8 +93,8 @@ class TriageModel:
         if not labels:
             return
         name = feedback.ticket.project
-        project = self._projects.setdefault(name, ProjectModel())
-        reading = read_ticket(feedback.ticket)
+        project = self._project(name)
+        reading = self.read(feedback.ticket)
         self._record_outcomes(name, project, reading, labels)
         rows = project.vocabulary.admit(reading.slots)
         values = project.vocabulary.weigh(reading.shape, rows)
@@ -164,6 +171,11 @@ class TriageModel:
             model = self._field(name, field)
             model.record_outcome(model.score(reading, rows, values), label)
 
+    def _project(self, name: str) -> ProjectModel:
+        if name not in self._projects:
+            self._projects[name] = ProjectModel()
+        return self._projects[name]
+
     def _field(self, project: str, field: str) -> FieldModel:
         fields = self._projects[project].fields
         if field not in fields:
@@ -176,7 +188,8 @@ class TriageModel:
 
     def _new_field(self, project: str, field: str) -> FieldModel:
         config = self.config.field_of(project, field)
-        key = (project, field)
+        # Projects without a configuration of their own share a lexicon.
+        key = (project if project in self.config.projects else "", field)
         if key not in self._lexicons:
             self._lexicons[key] = Lexicon(field, config)
         return FieldModel(self._lexicons[key], config)
@@ -198,7 +211,7 @@ class TriageModel:
     def _load(self, state: ModelState) -> None:
         self.feedback_count = state.feedback_count
         for name, stored in state.projects.items():
-            project = self._projects.setdefault(name, ProjectModel())
+            project = self._project(name)
             project.vocabulary = Vocabulary.from_state(stored.vocabulary)
             project.memory = Memory.from_state(stored.memory)
             for field, field_state in stored.fields.items():

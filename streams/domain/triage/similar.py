@@ -1,8 +1,8 @@
-"""Earlier tickets like this one: an inverted index over words and character runs.
+"""Earlier tickets like this one: an inverted index over hashed character runs.
 
-BM25 over hashed terms. New tickets lie in a tail that is scanned whole; full tails are sorted into
-segments, and as many small segments into a larger one, so that adding stays cheap and a search
-touches only the postings of the query's terms.
+The score is the cosine of two views of a ticket, title with body and title alone. New tickets lie
+in a tail that is scanned whole; full tails are sorted into segments, and as many small segments
+into a larger one, so that adding stays cheap and a search touches only the postings of its terms.
 """
 
 from typing import Final, NamedTuple
@@ -11,21 +11,30 @@ import numpy as np
 import numpy.typing as npt
 
 from streams.domain.triage.arithmetic import log
-from streams.domain.triage.search_terms import SLOT_COUNT, SearchTerms, Weights
+from streams.domain.triage.search_terms import (
+    SLOT_COUNT,
+    SearchTerms,
+    TermGroup,
+    TermSlots,
+    Weights,
+)
 
 TAIL_TICKETS: Final = 512
 _FAN_IN: Final = 8
-_K1: Final = 1.2
-_B: Final = 0.75
-# Weights lie between 0 and K1 + 1; a byte holds them in steps of 1/100.
-_WEIGHT_STEPS: Final = 100.0
-_MAX_TICKET_TERMS: Final = 320
-_MAX_QUERY_TERMS: Final = 200
+_WHOLE_SHARE: Final = 0.7
+_TITLE_SHARE: Final = 0.3
+# Weights lie between 0 and 1; 16 bits hold them.
+_WEIGHT_STEPS: Final = 65_535.0
+_MAX_TICKET_TERMS: Final = 700
+_MAX_QUERY_TERMS: Final = 400
+# What breaks is reported several times in short succession.
+_RECENT_BONUS: Final = 0.3
+_RECENT_TICKETS: Final = 100.0
 _SCORE_DECIMALS: Final = 6
 
 
 class Match(NamedTuple):
-    """An earlier ticket by its number, and how much of the query's weight it shares."""
+    """An earlier ticket by its number, and how alike it is, 0 to 1."""
 
     number: int
     score: float
@@ -36,10 +45,10 @@ class _Segment(NamedTuple):
 
     first_ticket: int
     ticket_count: int
-    slots: npt.NDArray[np.uint32]
+    slots: TermSlots
     starts: npt.NDArray[np.int64]
     tickets: npt.NDArray[np.uint16]
-    weights: npt.NDArray[np.uint8]
+    weights: npt.NDArray[np.uint16]
 
 
 class SimilarIndex:
@@ -48,61 +57,59 @@ class SimilarIndex:
     def __init__(self) -> None:
         self.ticket_count = 0
         self._frequencies = np.zeros(SLOT_COUNT, np.int32)
-        self._total_length = 0.0
         self._segments: list[_Segment] = []
-        self._tail_slots: list[npt.NDArray[np.uint32]] = []
-        self._tail_weights: list[npt.NDArray[np.uint8]] = []
+        self._tail_slots: list[TermSlots] = []
+        self._tail_weights: list[npt.NDArray[np.uint16]] = []
 
     def add(self, terms: SearchTerms) -> int:
         """Add a ticket and return its number."""
-        self._frequencies[terms.slots] += 1
-        self._total_length += terms.length
+        self._frequencies[terms.whole.slots] += 1
+        self._frequencies[terms.title.slots] += 1
         self.ticket_count += 1
-        weights = self._saturate(terms)
-        kept = self._strongest(terms.slots, weights, _MAX_TICKET_TERMS)
-        self._tail_slots.append(terms.slots[kept].astype(np.uint32))
-        self._tail_weights.append(np.rint(weights[kept] * _WEIGHT_STEPS).astype(np.uint8))
+        slots, weights = self._weigh(terms, _MAX_TICKET_TERMS, (1.0, 1.0))
+        self._tail_slots.append(slots)
+        self._tail_weights.append(np.rint(weights * _WEIGHT_STEPS).astype(np.uint16))
         if len(self._tail_slots) == TAIL_TICKETS:
             self._seal()
         return self.ticket_count - 1
 
     def search(self, terms: SearchTerms, count: int) -> list[Match]:
         """Return the `count` best tickets, best first, the earlier one first where equal."""
-        if not self.ticket_count or not len(terms.slots) or count < 1:
+        if not self.ticket_count or not len(terms.whole.slots) or count < 1:
             return []
-        weights = self._saturate(terms)
-        kept = self._strongest(terms.slots, weights, _MAX_QUERY_TERMS)
-        slots = terms.slots[kept].astype(np.uint32)
-        factors = terms.kind_weights[kept] * self._rarity(slots)
+        slots, weights = self._weigh(terms, _MAX_QUERY_TERMS, (_WHOLE_SHARE, _TITLE_SHARE))
+        factors = weights / _WEIGHT_STEPS
         scores = np.zeros(self.ticket_count)
         for segment in self._segments:
             end = segment.first_ticket + segment.ticket_count
             scores[segment.first_ticket : end] = _search_segment(segment, slots, factors)
         self._search_tail(scores, slots, factors)
-        own = float(np.add.reduce(factors * weights[kept])) * _WEIGHT_STEPS
-        return _best(scores / own, count)
+        age = np.arange(self.ticket_count, 0, -1)
+        scores *= (1.0 + _RECENT_BONUS * _RECENT_TICKETS / (_RECENT_TICKETS + age)) / (
+            1.0 + _RECENT_BONUS
+        )
+        return _best(scores, count)
 
-    def _saturate(self, terms: SearchTerms) -> Weights:
-        mean = self._total_length / self.ticket_count
-        damping = _K1 * (1.0 - _B + _B * terms.length / max(mean, 1.0))
-        return terms.counts * (_K1 + 1.0) / (terms.counts + damping)
+    def _weigh(
+        self, terms: SearchTerms, limit: int, shares: tuple[float, float]
+    ) -> tuple[TermSlots, Weights]:
+        """Return the terms of both views that say most, ascending, with their weights."""
+        whole_slots, whole = self._weigh_group(terms.whole, limit)
+        title_slots, title = self._weigh_group(terms.title, limit)
+        slots = np.concatenate([whole_slots, title_slots])
+        order = np.argsort(slots, kind="stable")
+        return slots[order], np.concatenate([whole * shares[0], title * shares[1]])[order]
 
-    def _rarity(self, slots: npt.NDArray[np.uint32]) -> Weights:
-        found = self._frequencies[slots].astype(np.float64)
-        return log(1.0 + (self.ticket_count - found + 0.5) / (found + 0.5))
+    def _weigh_group(self, group: TermGroup, limit: int) -> tuple[TermSlots, Weights]:
+        found = self._frequencies[group.slots].astype(np.float64)
+        weights = group.counts * (1.0 + log((self.ticket_count + 1.0) / (found + 1.0)))
+        weights /= max(float(np.sqrt(np.add.reduce(weights * weights))), 1e-9)
+        if len(weights) <= limit:
+            return group.slots, weights
+        kept = np.argsort(-weights, kind="stable")[:limit]
+        return group.slots[kept], weights[kept]
 
-    def _strongest(
-        self, slots: npt.NDArray[np.uint32], weights: Weights, limit: int
-    ) -> npt.NDArray[np.int64]:
-        """Return the positions of the terms that say most, in ascending order."""
-        if len(slots) <= limit:
-            return np.arange(len(slots))
-        strength = weights * self._rarity(slots)
-        return np.sort(np.argsort(-strength, kind="stable")[:limit])
-
-    def _search_tail(
-        self, scores: Weights, slots: npt.NDArray[np.uint32], factors: Weights
-    ) -> None:
+    def _search_tail(self, scores: Weights, slots: TermSlots, factors: Weights) -> None:
         if not self._tail_slots:
             return
         tail = np.concatenate(self._tail_slots)
@@ -132,8 +139,8 @@ class SimilarIndex:
 def _sort(
     first_ticket: int,
     ticket_count: int,
-    slots: npt.NDArray[np.uint32],
-    postings: tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint8]],
+    slots: TermSlots,
+    postings: tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint16]],
 ) -> _Segment:
     tickets, weights = postings
     order = np.argsort(slots, kind="stable")
@@ -165,7 +172,7 @@ def _join(segments: list[_Segment]) -> _Segment:
     return _sort(first, sum(s.ticket_count for s in segments), slots, (tickets, weights))
 
 
-def _search_segment(segment: _Segment, slots: npt.NDArray[np.uint32], factors: Weights) -> Weights:
+def _search_segment(segment: _Segment, slots: TermSlots, factors: Weights) -> Weights:
     positions = np.searchsorted(segment.slots, slots)
     positions[positions == len(segment.slots)] = 0
     found = np.flatnonzero(segment.slots[positions] == slots)
