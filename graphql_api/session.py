@@ -11,7 +11,6 @@ from graphql_api.auth.passwords import checked_password
 from graphql_api.auth.principal import Role
 from graphql_api.auth.sessions import Grant
 from graphql_api.context import Info
-from graphql_api.errors import ApiError, ErrorCode
 from graphql_api.scalars import Instant, instant_from_datetime
 from graphql_api.store import accounts
 
@@ -205,11 +204,9 @@ class SessionMutation:
         context = info.context
         require_session(context.principal)
         services = context.services
-        async with services.database.write() as connection:
-            found = await accounts.select_credentials(connection, context.principal.name)
-        stored = found.password_hash if found else None
-        if not await services.passwords.is_right(stored, current_password):
-            raise ApiError(ErrorCode.INVALID_CREDENTIALS, "the current password is wrong")
+        await services.sessions.confirm(
+            context.principal.name, current_password, context.origin, operation="change_password"
+        )
         new_hash = await services.passwords.hash(checked_password(new_password))
         async with services.database.write() as connection:
             await accounts.update_password(connection, context.principal.name, new_hash)

@@ -68,6 +68,18 @@ class Sessions:
         Raises:
             ApiError: wrong name or password (not told which), or too many failures lately.
         """
+        user = await self.confirm(username, password, origin, operation="login")
+        async with self._database.write() as connection:
+            return await self._open(connection, user, origin)
+
+    async def confirm(
+        self, username: str, password: str, origin: Origin, *, operation: str
+    ) -> User:
+        """Return whose password this is; a wrong one is counted and audited.
+
+        Raises:
+            ApiError: wrong name or password (not told which), or too many failures lately.
+        """
         # Hashed: people type passwords into the field for the name.
         account = hashlib.sha256(username.encode()).hexdigest()
         subjects = [f"account:{account}", f"address:{origin.address}"]
@@ -77,14 +89,27 @@ class Sessions:
         stored = found.password_hash if found else None
         is_right = await self._passwords.is_right(stored, password)
         if found is None or not is_right or found.user.is_disabled:
-            await self._count_failure(subjects, origin)
+            await self._count_failure(subjects, origin, operation)
             raise _invalid_credentials()
-        rehash = await self._passwords.hash(password) if needs_rehash(stored or "") else None
         async with self._database.write() as connection:
-            if rehash is not None:
-                await accounts.update_password(connection, username, rehash)
+            await _judge_in_turn(connection, subjects)
             await accounts.delete_login_failures(connection, subjects[0])
-            return await self._open(connection, found.user, origin)
+        if needs_rehash(stored or ""):
+            await self._rehash(username, password)
+        return found.user
+
+    async def _rehash(self, username: str, password: str) -> None:
+        rehash = await self._passwords.hash(password)
+        async with self._database.write() as connection:
+            await accounts.update_password(connection, username, rehash)
+
+    async def _count_failure(self, subjects: list[str], origin: Origin, operation: str) -> None:
+        async with self._database.write() as connection:
+            await _judge_in_turn(connection, subjects)
+            await accounts.insert_login_failure(connection, subjects, _FAILURE_WINDOW)
+            await insert_audit(
+                connection, actor=ANONYMOUS, origin=origin, operation=operation, outcome="refused"
+            )
 
     async def _open(self, connection: Connection, user: User, origin: Origin) -> Grant:
         session_id = await accounts.insert_session(connection, user.user_id, self._lifetime)
@@ -92,13 +117,6 @@ class Sessions:
         await accounts.insert_refresh_token(connection, token_hash(refresh_token), session_id)
         await insert_audit(connection, actor=_as_principal(user), origin=origin, operation="login")
         return self._grant(user, session_id, refresh_token)
-
-    async def _count_failure(self, subjects: list[str], origin: Origin) -> None:
-        async with self._database.write() as connection:
-            await accounts.insert_login_failure(connection, subjects, _FAILURE_WINDOW)
-            await insert_audit(
-                connection, actor=ANONYMOUS, origin=origin, operation="login", outcome="refused"
-            )
 
     def _grant(self, user: User, session_id: str, refresh_token: str) -> Grant:
         access_token = self._tokens.issue(
@@ -185,6 +203,16 @@ async def _check_throttle(connection: Connection, subjects: list[str]) -> None:
             raise ApiError(
                 ErrorCode.RATE_LIMITED, "too many failed logins", retryAfterSeconds=wait_s
             )
+
+
+async def _judge_in_turn(connection: Connection, subjects: list[str]) -> None:
+    """Check the throttle once more: attempts made at the same time are told in turn.
+
+    What came of a password is told only below the limit, so no number of parallel guesses learns
+    more than the limit allows, and a right one among them does not either.
+    """
+    await accounts.lock_login_subjects(connection, subjects)
+    await _check_throttle(connection, subjects)
 
 
 def _sealing_key(refresh_token: str) -> AESGCM:

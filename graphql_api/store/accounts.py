@@ -7,6 +7,7 @@ import asyncpg
 import msgspec
 
 from graphql_api.auth.principal import Role, role_of
+from schemas.db.locks import LOGIN_SUBJECTS
 from schemas.db.pool import Connection
 
 
@@ -267,6 +268,19 @@ async def count_login_failures(connection: Connection, subject: str, within: tim
     """Return how often logins of this subject failed lately."""
     count: int = await connection.fetchval(COUNT_FAILURES, subject, within)
     return count
+
+
+# In one order for everybody, so that two logins never wait for each other.
+LOCK_SUBJECTS: Final = """
+SELECT pg_advisory_xact_lock($1, subject_hash)
+FROM (SELECT DISTINCT hashtext(subject) AS subject_hash FROM unnest($2::text[]) AS subject
+      ORDER BY subject_hash) AS ordered
+"""
+
+
+async def lock_login_subjects(connection: Connection, subjects: list[str]) -> None:
+    """Make other logins of these subjects wait until this transaction ends."""
+    await connection.execute(LOCK_SUBJECTS, LOGIN_SUBJECTS, subjects)
 
 
 INSERT_FAILURES: Final = "INSERT INTO login_failures (subject) SELECT unnest($1::text[])"

@@ -7,3 +7,7 @@ FINALIZER_LEADER: Final = 7_301_195
 CHANGELOG_LEADER: Final = 7_301_197
 COMMIT_CONTENTS: Final = 7_301_198
 AUDIT_CHAIN: Final = 7_301_196
+# With the number of a group of projects as the second key.
+TICKET_PROJECTS: Final = 7_301_199
+# With the hash of a login's account or address as the second key.
+LOGIN_SUBJECTS: Final = 7_301_190

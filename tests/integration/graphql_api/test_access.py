@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import asyncpg
@@ -21,6 +23,21 @@ REFRESH = (
     "mutation($t: String!) { refreshSession(refreshToken: $t)"
     " { accessToken refreshToken user { username } } }"
 )
+
+
+class Gathering:
+    """Holds passwords back until so many have been checked: all have passed the first gate."""
+
+    def __init__(self, size: int) -> None:
+        self._barrier = asyncio.Barrier(size)
+
+    def wrapping(self, check: Callable[..., Awaitable[bool]]) -> Callable[..., Awaitable[bool]]:
+        async def gathered(stored: str | None, password: str) -> bool:
+            is_right = await check(stored, password)
+            await self._barrier.wait()
+            return is_right
+
+        return gathered
 
 
 async def refreshed(api: Api, refresh_token: str) -> Any:
@@ -69,6 +86,38 @@ async def test_many_failed_logins_are_throttled_and_the_right_password_too(api: 
 
     assert codes == ["INVALID_CREDENTIALS"] * MAX_FAILURES_PER_ACCOUNT + ["RATE_LIMITED"]
     assert await api.refusal(LOGIN, role=None, u="viewer", p=PASSWORD) == "RATE_LIMITED"
+
+
+async def test_guesses_made_at_once_learn_no_more_than_the_limit_allows(
+    api: Api, connection: Connection
+) -> None:
+    guess = 'mutation { login(username: "viewer", password: "%s") { accessToken } }'
+    passwords = [f"guess {number}" for number in range(MAX_FAILURES_PER_ACCOUNT + 5)]
+    hashes = Gathering(MAX_FAILURES_PER_ACCOUNT + 5)
+    assert api.client.app is not None
+    checked = api.client.app[SERVICES].passwords
+    checked.is_right = hashes.wrapping(checked.is_right)  # type: ignore[method-assign]
+
+    answers = await asyncio.gather(*(api.post(guess % one, role=None) for one in passwords))
+    codes = Counter([(await one.json())["errors"][0]["extensions"]["code"] for one in answers])
+
+    assert codes == {"INVALID_CREDENTIALS": MAX_FAILURES_PER_ACCOUNT, "RATE_LIMITED": 5}
+    assert (
+        await connection.fetchval(
+            "SELECT count(*) FROM login_failures WHERE subject LIKE 'account:%'"
+        )
+        == MAX_FAILURES_PER_ACCOUNT
+    )
+
+
+async def test_guessing_the_current_password_is_throttled_too(api: Api) -> None:
+    change = (
+        'mutation { changePassword(currentPassword: "guess", newPassword: "battery staple horse") }'
+    )
+
+    codes = [await api.refusal(change) for _ in range(MAX_FAILURES_PER_ACCOUNT + 1)]
+
+    assert codes == ["INVALID_CREDENTIALS"] * MAX_FAILURES_PER_ACCOUNT + ["RATE_LIMITED"]
 
 
 async def test_fifty_parallel_refreshes_give_one_successor(
