@@ -30,10 +30,12 @@ from graphql_api.logs import LogEntry
 from graphql_api.producer import EndOffsets, Producer
 from graphql_api.rates import CostRates
 from graphql_api.schema import SCHEMA
+from graphql_api.similar_tickets import SimilarTickets
 from graphql_api.sockets import SocketHandler, is_foreign
 from graphql_api.store.database import Database
 from graphql_api.store.lines import LineReader
 from graphql_api.subscriptions import SubscriptionHub
+from graphql_api.triage_feed import TriageFeed
 from schemas.errors import ConfigError
 from schemas.settings import Settings
 from schemas.telemetry import REQUEST_SECONDS
@@ -141,6 +143,8 @@ def make_services(settings: Settings) -> Services:
         changelog_feed=ChangelogFeed(database, listener),
         # One at a time: it is Python code, which two threads do not make faster.
         generating=asyncio.Semaphore(1),
+        triage_feed=TriageFeed(database, listener),
+        similar_tickets=SimilarTickets(database, max_tickets=settings.api_similar_tickets),
     )
 
 
@@ -166,6 +170,8 @@ async def _running(app: web.Application) -> AsyncIterator[None]:
     await services.line_feed.close()
     await services.summary_feed.close()
     await services.changelog_feed.close()
+    await services.triage_feed.close()
+    await services.similar_tickets.close()
     await services.listener.close()
     await services.producer.close()
     await services.end_offsets.close()

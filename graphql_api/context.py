@@ -16,9 +16,12 @@ from graphql_api.changelog_feed import ChangelogFeed
 from graphql_api.feeds import LineFeed, SummaryFeed
 from graphql_api.live import Listener
 from graphql_api.producer import EndOffsets, Producer
+from graphql_api.similar_tickets import SimilarTickets
 from graphql_api.store.database import Database
 from graphql_api.store.lines import LineReader
 from graphql_api.store.logs import select_templates_of_shapes
+from graphql_api.ticket_loaders import TicketLoaders
+from graphql_api.triage_feed import TriageFeed
 from schemas.settings import Settings
 
 if TYPE_CHECKING:
@@ -43,6 +46,8 @@ class Services:
     summary_feed: SummaryFeed
     changelog_feed: ChangelogFeed
     generating: asyncio.Semaphore
+    triage_feed: TriageFeed
+    similar_tickets: SimilarTickets
 
 
 @dataclass(slots=True)
@@ -54,10 +59,18 @@ class RequestContext:
     origin: Origin
     idempotency_key: str | None = None
     template_loader: DataLoader[int, int] = field(init=False)
+    _ticket_loaders: TicketLoaders | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         """Give the request a loader: one statement for all entries; nothing is kept."""
         self.template_loader = DataLoader(self._load_templates, cache=False)
+
+    @property
+    def ticket_loaders(self) -> TicketLoaders:
+        """Return the loaders for tickets, made at their first use: most requests need none."""
+        if self._ticket_loaders is None:
+            self._ticket_loaders = TicketLoaders(self.services.database)
+        return self._ticket_loaders
 
     async def _load_templates(self, shape_ids: list[int]) -> list[int]:
         found = await select_templates_of_shapes(self.services.database, shape_ids)

@@ -16,6 +16,7 @@ from schemas.ids import RecordId
 PROGRESS: Final = "aiops_progress"
 SUMMARIES: Final = "aiops_summaries"
 CHANGELOGS: Final = "aiops_changelogs"
+TRIAGES: Final = "aiops_triages"
 ACCESS: Final = "aiops_access"
 POLL_S: Final = 0.5
 _RETRY_S: Final = 0.5
@@ -48,6 +49,13 @@ class ChangelogNote(msgspec.Struct, frozen=True):
     revision: int
 
 
+class TriageNote(msgspec.Struct, frozen=True):
+    """A ticket that was triaged."""
+
+    project: str
+    ticket_id: str
+
+
 SELECT_NEXT_OFFSETS: Final = """
 SELECT topic, partition, next_offset FROM stream_offsets
 WHERE (topic, partition) IN (SELECT * FROM unnest($1::text[], $2::int[]))
@@ -71,6 +79,7 @@ class Listener:
         self.on_progress: list[Callable[[Progress], None]] = [self._wake]
         self.on_summary: list[Callable[[SummaryNote], None]] = []
         self.on_changelog: list[Callable[[ChangelogNote], None]] = []
+        self.on_triage: list[Callable[[TriageNote], None]] = []
         self.on_access: list[Callable[[], None]] = []
         self.on_reconnect: list[Callable[[], None]] = []
 
@@ -151,6 +160,7 @@ class Listener:
             await connection.add_listener(PROGRESS, self._heard_progress)
             await connection.add_listener(SUMMARIES, self._heard_summary)
             await connection.add_listener(CHANGELOGS, self._heard_changelog)
+            await connection.add_listener(TRIAGES, self._heard_triage)
             await connection.add_listener(ACCESS, self._heard_access)
             self._connection = connection
             for told in self.on_reconnect:
@@ -183,6 +193,9 @@ class Listener:
 
     def _heard_changelog(self, _connection: Any, _pid: int, _channel: str, payload: object) -> None:
         self._heard(payload, ChangelogNote, self.on_changelog)
+
+    def _heard_triage(self, _connection: Any, _pid: int, _channel: str, payload: object) -> None:
+        self._heard(payload, TriageNote, self.on_triage)
 
     def _heard_access(self, _connection: Any, _pid: int, _channel: str, _payload: object) -> None:
         for told in self.on_access:

@@ -31,7 +31,7 @@ from graphql_api.store.logs import (
     select_volume,
 )
 from graphql_api.store.pieces import LineKey
-from graphql_api.submissions import checked_raw, submit
+from graphql_api.submissions import log_submission, submit
 from schemas.errors import AiOpsError
 from schemas.ids import InvalidIdError, RecordId, decode_record_id
 from schemas.severity import severity_range
@@ -323,7 +323,7 @@ class LogLineMutation:
     ) -> LogEntry:
         """Submit a line and return its entry."""
         context = info.context
-        record_id = await submit(context, checked_raw(raw), str(info.path.key))
+        record_id = await submit(context, log_submission(raw), str(info.path.key))
         services = context.services
         await services.listener.wait_until_passed(record_id, services.settings.submit_timeout_s)
         try:

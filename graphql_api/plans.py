@@ -49,6 +49,12 @@ _ROOT_WEIGHTS: Final = {
     "Mutation.recordCommits": 200,
     "Mutation.cutRelease": 200,
     "Mutation.overrideEntry": 200,
+    "Mutation.submitTicket": 200,
+    "Mutation.correctTriage": 200,
+    "Mutation.confirmTriage": 200,
+    "Query.similarTickets": 5_000,
+    "Query.triageQuality": 5_000,
+    "Query.triageQueue": 2_000,
     # Two seconds at most, and one at a time in a process.
     "Query.generateChangelog": 20_000,
     "Query.logVolume": 5_000,

@@ -18,6 +18,11 @@ from graphql_api.log_templates import LogTemplateQuery
 from graphql_api.pipeline import PipelineQuery
 from graphql_api.scalars import SCALARS
 from graphql_api.session import SessionMutation, SessionQuery
+from graphql_api.ticket_feedback import TriageMutation
+from graphql_api.ticket_live import TicketSubscription
+from graphql_api.ticket_queries import TicketQuery
+from graphql_api.ticket_records import TicketMutation
+from graphql_api.triage_quality import TriageQualityQuery
 
 
 @strawberry.type(description="What can be asked.")
@@ -27,6 +32,8 @@ class Query(
     LogTemplateQuery,
     CommitQuery,
     ChangelogRangeQuery,
+    TicketQuery,
+    TriageQualityQuery,
     PipelineQuery,
     SessionQuery,
     AdminQuery,
@@ -35,12 +42,19 @@ class Query(
 
 
 @strawberry.type(description="What can be done.")
-class Mutation(LogLineMutation, CommitMutation, SessionMutation, AdminMutation):
+class Mutation(
+    LogLineMutation,
+    CommitMutation,
+    TicketMutation,
+    TriageMutation,
+    SessionMutation,
+    AdminMutation,
+):
     """What can be done."""
 
 
 @strawberry.type(description="What can be followed live.")
-class Subscription(LogSubscription, ChangelogSubscription):
+class Subscription(LogSubscription, ChangelogSubscription, TicketSubscription):
     """What can be followed live."""
 
 

@@ -98,9 +98,11 @@ def test_custom_scalars_and_enums_are_few_and_known() -> None:
         "LogEntryStatus",
         "LogSeverity",
         "Long",
+        "ReasonKind",
         "ReleaseKind",
         "RevertEffect",
         "Role",
         "SquashedLines",
+        "TicketRecordStatus",
         "UnconventionalCommits",
     }
