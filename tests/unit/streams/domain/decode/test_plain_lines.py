@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.events import LogEvent
-from streams.domain.decode.dispatch import Reference, _decode_value
+from streams.domain.decode.clock import Reference
+from streams.domain.decode.dispatch import _decode_value
 from streams.domain.decode.plain_lines import MAX_LINE_BYTES, read_plain_line
 
 REFERENCE = Reference(ns=1_795_600_000 * 10**9)
