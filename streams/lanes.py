@@ -9,8 +9,9 @@ from schemas.settings import Settings
 from schemas.topics import COMMITS_RAW, LOGS_SUBMITTED, TICKETS_RAW, TRIAGE_FEEDBACK
 from streams.agents.batches import StreamHandler
 from streams.agents.commits import CommitsHandler
+from streams.agents.feedback import FeedbackHandler
 from streams.agents.logs import LogsHandler
-from streams.agents.tickets import FeedbackHandler, TicketsHandler
+from streams.agents.tickets import TicketsHandler
 from streams.app import INTERACTIVE, SMALL_BATCHES, AppPlan, FetchPolicy, bulk_policy
 from streams.domain.changelog.config import ChangelogConfig
 from streams.domain.triage.config import TriageConfig

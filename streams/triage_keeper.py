@@ -1,16 +1,33 @@
 """Keeps a triage model in step with the feedback that is stored."""
 
+import asyncio
+from hashlib import sha256
+from importlib.resources import files
 from typing import Final
+from uuid import UUID
+
+import msgspec
+import structlog
 
 from schemas.db.pool import Connection
 from schemas.topics import TRIAGE_FEEDBACK
 from streams.domain.triage.config import TriageConfig
-from streams.domain.triage.model import TriageModel
+from streams.domain.triage.model import SnapshotError, TriageModel
 from streams.offsets import select_stored_range
-from streams.store.feedback import StoredFeedback, select_feedback, select_snapshot
+from streams.store.feedback import (
+    Snapshot,
+    StoredFeedback,
+    select_feedback,
+    select_generation,
+    select_snapshot,
+)
+
+log = structlog.get_logger()
 
 FEEDBACK_PARTITION: Final = 0
 LEARN_EVENTS: Final = 500
+# An event takes about a millisecond; in between the event loop gets its turn.
+LEARN_SLICE: Final = 20
 
 
 class TriageKeeper:
@@ -18,9 +35,11 @@ class TriageKeeper:
 
     def __init__(self, config: TriageConfig) -> None:
         self._config = config
+        self._rules_hash = hash_rules(config)
         self.model = TriageModel(config)
         self.offset = 0
-        self._is_loaded = False
+        # Of the feedback that the model learned; None while it must not be trusted.
+        self._generation: UUID | None = None
 
     async def catch_up(self, connection: Connection) -> None:
         """Learn what is stored and was not learned yet."""
@@ -29,26 +48,51 @@ class TriageKeeper:
 
     async def learn_up_to(self, connection: Connection, offset: int) -> None:
         """Be the model of the feedback below `offset`, which may lie before what was learned."""
-        if not self._is_loaded or offset < self.offset:
-            await self._load(connection, offset)
+        generation = await select_generation(connection)
+        if generation != self._generation or offset < self.offset:
+            await self._load(connection, offset, generation)
         while self.offset < offset:
-            events = await select_feedback(
-                connection, self.offset, min(offset, self.offset + LEARN_EVENTS)
-            )
-            for event in events:
-                self.model.learn(event.feedback)
-            self.offset = min(offset, self.offset + LEARN_EVENTS)
+            events = await select_feedback(connection, self.offset, offset, limit=LEARN_EVENTS)
+            for number, event in enumerate(events):
+                self.learn(event)
+                if number % LEARN_SLICE == 0:
+                    await asyncio.sleep(0)
+            if len(events) < LEARN_EVENTS:
+                self.offset = offset
 
     def learn(self, event: StoredFeedback) -> None:
-        """Learn the next event."""
+        """Learn the next event; a model that fails midway is loaded anew next time."""
+        generation, self._generation = self._generation, None
         self.model.learn(event.feedback)
         self.offset = event.offset + 1
+        self._generation = generation
 
-    async def _load(self, connection: Connection, offset: int) -> None:
-        snapshot = await select_snapshot(connection, offset)
-        if snapshot is None:
-            self.model, self.offset = TriageModel(self._config), 0
-        else:
-            self.model = TriageModel.restore(snapshot.payload, self._config)
-            self.offset = snapshot.feedback_offset
-        self._is_loaded = True
+    def snapshot(self) -> Snapshot:
+        """Return the model as it is stored."""
+        return Snapshot(
+            feedback_offset=self.offset,
+            state_hash=self.model.state_hash(),
+            rules_hash=self._rules_hash,
+            payload=self.model.snapshot(),
+        )
+
+    async def _load(self, connection: Connection, offset: int, generation: UUID) -> None:
+        """Begin with the newest snapshot that can be read, else with nothing."""
+        self._generation = None
+        self.model, self.offset = TriageModel(self._config), 0
+        stored = await select_snapshot(connection, offset, rules_hash=self._rules_hash)
+        if stored is not None:
+            try:
+                self.model = TriageModel.restore(stored.payload, self._config)
+                self.offset = stored.feedback_offset
+            except SnapshotError as exc:
+                log.warning("snapshot_refused", offset=stored.feedback_offset, error=str(exc))
+        self._generation = generation
+
+
+def hash_rules(config: TriageConfig) -> str:
+    """Return a hash of all that decides about a model besides the feedback."""
+    folder = files("streams.domain.triage")
+    modules = sorted(one.name for one in folder.iterdir() if one.name.endswith(".py"))
+    code = [sha256((folder / name).read_bytes()).hexdigest() for name in modules]
+    return sha256(msgspec.json.encode([code, config], order="sorted")).hexdigest()

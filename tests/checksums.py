@@ -22,6 +22,13 @@ BOOKKEEPING: Final[dict[str, tuple[str, ...]]] = {
     "commit_events": (),
     "commits": (),
     "changelogs": ("revision", "updated_at"),
+    "ticket_events": (),
+    "tickets": (),
+    "ticket_triages": ("triaged_at",),
+    "triage_fields": (),
+    "feedback_events": (),
+    "triage_outcomes": (),
+    "triage_snapshots": (),
 }
 FINALIZED: Final = ("log_shape_templates", "log_templates", "log_window_summaries")
 

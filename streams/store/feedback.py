@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Final
+from uuid import UUID
 
 import msgspec
 
@@ -49,16 +50,36 @@ async def insert_feedback(connection: Connection, records: Sequence[PreparedFeed
 
 SELECT_FEEDBACK: Final = """
 SELECT "offset", payload FROM feedback_events WHERE "offset" >= $1 AND "offset" < $2
-ORDER BY "offset"
+ORDER BY "offset" LIMIT $3
 """
 
 
-async def select_feedback(connection: Connection, first: int, end: int) -> list[StoredFeedback]:
-    """Return the feedback of the offsets [first, end), in order."""
+async def select_feedback(
+    connection: Connection, first: int, end: int, *, limit: int
+) -> list[StoredFeedback]:
+    """Return the feedback of the offsets [first, end) in order, `limit` events at most."""
     return [
         StoredFeedback(row["offset"], read_feedback_payload(row["payload"]))
-        for row in await connection.fetch(SELECT_FEEDBACK, first, end)
+        for row in await connection.fetch(SELECT_FEEDBACK, first, end, limit)
     ]
+
+
+SELECT_END: Final = 'SELECT coalesce(max("offset") + 1, 0) FROM feedback_events'
+
+
+async def select_feedback_end(connection: Connection) -> int:
+    """Return the offset behind the last feedback."""
+    end: int = await connection.fetchval(SELECT_END)
+    return end
+
+
+SELECT_GENERATION: Final = "SELECT generation FROM feedback_generation"
+
+
+async def select_generation(connection: Connection) -> UUID:
+    """Return what changes whenever feedback that may have been learned is rewritten."""
+    generation: UUID = await connection.fetchval(SELECT_GENERATION)
+    return generation
 
 
 SELECT_PAYLOADS: Final = """
@@ -112,37 +133,45 @@ async def insert_outcomes(connection: Connection, outcomes: Sequence[Outcome]) -
 
 DELETE_OUTCOMES_FROM: Final = 'DELETE FROM triage_outcomes WHERE "offset" >= $1'
 DELETE_SNAPSHOTS_FROM: Final = "DELETE FROM triage_snapshots WHERE feedback_offset > $1"
+UPDATE_GENERATION: Final = "UPDATE feedback_generation SET generation = gen_random_uuid()"
 
 
 async def forget_from(connection: Connection, offset: int) -> None:
-    """Remove what was derived from feedback at or behind an offset."""
+    """Remove what was derived from feedback at or behind an offset; models start anew."""
     await connection.execute(DELETE_OUTCOMES_FROM, offset)
     await connection.execute(DELETE_SNAPSHOTS_FROM, offset)
+    await connection.execute(UPDATE_GENERATION)
 
 
 class Snapshot(msgspec.Struct, frozen=True):
     """The model as it was when it had learned the feedback below the offset."""
 
     feedback_offset: int
+    state_hash: str
+    rules_hash: str
     payload: bytes
 
 
 SELECT_SNAPSHOT: Final = """
-SELECT feedback_offset, payload FROM triage_snapshots WHERE feedback_offset <= $1
+SELECT feedback_offset, state_hash, rules_hash, payload FROM triage_snapshots
+WHERE feedback_offset <= $1 AND rules_hash = $2
 ORDER BY feedback_offset DESC LIMIT 1
 """
 
 
-async def select_snapshot(connection: Connection, offset: int) -> Snapshot | None:
-    """Return the newest snapshot that knows no feedback at or behind the offset."""
-    row = await connection.fetchrow(SELECT_SNAPSHOT, offset)
-    return None if row is None else Snapshot(row["feedback_offset"], row["payload"])
+async def select_snapshot(
+    connection: Connection, offset: int, *, rules_hash: str
+) -> Snapshot | None:
+    """Return the newest snapshot under these rules that knows no feedback from the offset on."""
+    row = await connection.fetchrow(SELECT_SNAPSHOT, offset, rules_hash)
+    return None if row is None else Snapshot(*row.values())
 
 
 INSERT_SNAPSHOT: Final = """
-INSERT INTO triage_snapshots (feedback_offset, state_hash, payload) VALUES ($1, $2, $3)
+INSERT INTO triage_snapshots (feedback_offset, state_hash, rules_hash, payload)
+VALUES ($1, $2, $3, $4)
 ON CONFLICT (feedback_offset) DO UPDATE
-SET state_hash = EXCLUDED.state_hash, payload = EXCLUDED.payload
+SET state_hash = EXCLUDED.state_hash, rules_hash = EXCLUDED.rules_hash, payload = EXCLUDED.payload
 """
 PRUNE_SNAPSHOTS: Final = """
 DELETE FROM triage_snapshots WHERE feedback_offset NOT IN (
@@ -150,9 +179,7 @@ DELETE FROM triage_snapshots WHERE feedback_offset NOT IN (
 """
 
 
-async def insert_snapshot(
-    connection: Connection, feedback_offset: int, *, state_hash: str, payload: bytes
-) -> None:
+async def insert_snapshot(connection: Connection, snapshot: Snapshot) -> None:
     """Store a snapshot and remove the oldest beyond the few that are kept."""
-    await connection.execute(INSERT_SNAPSHOT, feedback_offset, state_hash, payload)
+    await connection.execute(INSERT_SNAPSHOT, *msgspec.structs.astuple(snapshot))
     await connection.execute(PRUNE_SNAPSHOTS, SNAPSHOTS_KEPT)

@@ -1,19 +1,20 @@
-"""Writes what ticket records say: revisions, the newest of each ticket, triages."""
+"""Writes what ticket records say: the revisions, and the newest of each ticket."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final
+from zlib import crc32
 
 import msgspec
 
+from schemas.db.locks import TICKET_PROJECTS
 from schemas.db.pool import Connection
 from schemas.events import TicketEvent
 from streams.domain.tickets.prepared import PreparedTickets, read_ticket_payload
-from streams.domain.triage.triages import Triage
 from streams.offsets import OffsetSpan
 
-TRIAGES_CHANNEL: Final = "aiops_triages"
 # Identical alerts within an hour of event time are one group.
 ALERT_WINDOW_NS: Final = 3_600 * 1_000_000_000
+PROJECT_LOCKS: Final = 64
 _CANONICAL: Final = msgspec.json.Encoder(order="sorted")
 
 
@@ -30,6 +31,21 @@ class CurrentTicket(msgspec.Struct, frozen=True):
     key: TicketKey
     content_hash: bytes
     ticket: TicketEvent
+
+
+LOCK_PROJECTS: Final = """
+SELECT pg_advisory_xact_lock($1, number) FROM unnest($2::integer[]) AS number
+"""
+
+
+async def lock_projects(connection: Connection, keys: Iterable[TicketKey]) -> None:
+    """Keep other writers out of the tickets' projects until the transaction ends.
+
+    Revisions of one ticket may come in two partitions: their writers must not each choose the
+    newest of what they see. In order, so that writers never wait in a circle.
+    """
+    numbers = {crc32(key.project.encode()) % PROJECT_LOCKS for key in keys}
+    await connection.execute(LOCK_PROJECTS, TICKET_PROJECTS, sorted(numbers))
 
 
 INSERT_REVISIONS: Final = """
@@ -138,8 +154,8 @@ SET revision = EXCLUDED.revision, content_hash = EXCLUDED.content_hash, title = 
 
 
 async def upsert_tickets(connection: Connection, tickets: Iterable[CurrentTicket]) -> None:
-    """Store the newest revisions; in order of the key, so that writers never wait in a circle."""
-    rows = [_ticket_row(one) for one in sorted(tickets, key=lambda one: one.key)]
+    """Store the newest revisions in place of what is stored of the tickets."""
+    rows = [_ticket_row(one) for one in tickets]
     if rows:
         await connection.execute(UPSERT_TICKETS, *zip(*rows, strict=True))
 
@@ -185,134 +201,3 @@ async def delete_tickets(connection: Connection, keys: Iterable[TicketKey]) -> N
     await connection.execute(
         DELETE_TICKETS, [key.project for key in ordered], [key.ticket_id for key in ordered]
     )
-
-
-# The groups that these tickets are in, each with all its tickets, the leader first.
-SELECT_GROUPS: Final = """
-SELECT project, ticket_id,
-       row_number() OVER (PARTITION BY project, alert_key, alert_window_ns
-                          ORDER BY created_ns NULLS LAST, ticket_id) = 1 AS is_leader
-FROM tickets
-WHERE (project, alert_key, alert_window_ns) IN (
-    SELECT member.project, member.alert_key, member.alert_window_ns
-    FROM tickets AS member
-    JOIN unnest($1::text[], $2::text[]) AS asked (project, ticket_id)
-    ON member.project = asked.project AND member.ticket_id = asked.ticket_id
-    WHERE member.alert_key IS NOT NULL)
-"""
-
-
-async def select_alert_groups(
-    connection: Connection, keys: Iterable[TicketKey]
-) -> dict[TicketKey, bool]:
-    """Return all tickets of the alert groups that these tickets are in: is each the leader?"""
-    ordered = sorted(keys)
-    rows = await connection.fetch(
-        SELECT_GROUPS, [key.project for key in ordered], [key.ticket_id for key in ordered]
-    )
-    return {TicketKey(row["project"], row["ticket_id"]): row["is_leader"] for row in rows}
-
-
-SELECT_TRIAGED: Final = """
-SELECT triage.project, triage.ticket_id, triage.content_hash, triage.document
-FROM ticket_triages AS triage
-JOIN unnest($1::text[], $2::text[]) AS asked (project, ticket_id)
-ON triage.project = asked.project AND triage.ticket_id = asked.ticket_id
-"""
-
-
-class StoredTriage(msgspec.Struct, frozen=True):
-    """Which revision of a ticket was triaged, and what came out."""
-
-    content_hash: bytes
-    document: bytes
-
-
-async def select_triages(
-    connection: Connection, keys: Iterable[TicketKey]
-) -> dict[TicketKey, StoredTriage]:
-    """Return the stored triages of these tickets."""
-    ordered = sorted(keys)
-    rows = await connection.fetch(
-        SELECT_TRIAGED, [key.project for key in ordered], [key.ticket_id for key in ordered]
-    )
-    return {
-        TicketKey(row["project"], row["ticket_id"]): StoredTriage(
-            row["content_hash"], row["document"]
-        )
-        for row in rows
-    }
-
-
-class NewTriage(msgspec.Struct, frozen=True):
-    """A triage to be stored, by the model that had learned the feedback below the offset."""
-
-    current: CurrentTicket
-    triage: Triage
-    feedback_offset: int
-
-    @property
-    def document(self) -> bytes:
-        """Return the triage as canonical JSON."""
-        return _CANONICAL.encode(self.triage)
-
-
-UPSERT_TRIAGE: Final = """
-INSERT INTO ticket_triages
-    (project, ticket_id, content_hash, feedback_offset, document, needs_human)
-VALUES ($1, $2, $3, $4, $5, $6)
-ON CONFLICT (project, ticket_id) DO UPDATE
-SET content_hash = EXCLUDED.content_hash, feedback_offset = EXCLUDED.feedback_offset,
-    document = EXCLUDED.document, needs_human = EXCLUDED.needs_human, triaged_at = now()
-"""
-DELETE_FIELDS: Final = "DELETE FROM triage_fields WHERE project = $1 AND ticket_id = $2"
-INSERT_FIELDS: Final = """
-INSERT INTO triage_fields (project, ticket_id, field, value, confidence, needs_human)
-SELECT $1, $2, * FROM unnest($3::text[], $4::text[], $5::float8[], $6::boolean[])
-"""
-NOTIFY_TRIAGE: Final = "SELECT pg_notify($1, $2)"
-
-
-async def upsert_triage(connection: Connection, new: NewTriage) -> None:
-    """Store a triage in place of the ticket's former one."""
-    key, fields = new.current.key, new.triage.fields
-    await connection.execute(
-        UPSERT_TRIAGE,
-        key.project,
-        key.ticket_id,
-        new.current.content_hash,
-        new.feedback_offset,
-        new.document,
-        any(field.needs_human for field in fields.values()),
-    )
-    await connection.execute(DELETE_FIELDS, key.project, key.ticket_id)
-    await connection.execute(
-        INSERT_FIELDS,
-        key.project,
-        key.ticket_id,
-        list(fields),
-        [field.value for field in fields.values()],
-        [field.confidence for field in fields.values()],
-        [field.needs_human for field in fields.values()],
-    )
-    payload = {"project": key.project, "ticket_id": key.ticket_id}
-    await connection.execute(NOTIFY_TRIAGE, TRIAGES_CHANNEL, msgspec.json.encode(payload).decode())
-
-
-DELETE_TRIAGES: Final = """
-DELETE FROM ticket_triages USING unnest($1::text[], $2::text[]) AS gone (project, ticket_id)
-WHERE ticket_triages.project = gone.project AND ticket_triages.ticket_id = gone.ticket_id
-"""
-DELETE_ALL_FIELDS: Final = """
-DELETE FROM triage_fields USING unnest($1::text[], $2::text[]) AS gone (project, ticket_id)
-WHERE triage_fields.project = gone.project AND triage_fields.ticket_id = gone.ticket_id
-"""
-
-
-async def delete_triages(connection: Connection, keys: Iterable[TicketKey]) -> None:
-    """Remove the triages of tickets that are gone, or no longer lead their alert group."""
-    ordered = sorted(keys)
-    for statement in (DELETE_TRIAGES, DELETE_ALL_FIELDS):
-        await connection.execute(
-            statement, [key.project for key in ordered], [key.ticket_id for key in ordered]
-        )

@@ -35,7 +35,9 @@ CREATE TABLE tickets (
     PRIMARY KEY (project, ticket_id)
 );
 CREATE INDEX tickets_by_revision ON tickets (revision DESC, project, ticket_id);
-CREATE INDEX tickets_by_alert ON tickets (project, alert_key, alert_window_ns)
+-- The first of a group leads it and is triaged; in code point order, whatever the locale.
+CREATE INDEX tickets_by_alert
+    ON tickets (project, alert_key, alert_window_ns, created_ns, ticket_id COLLATE "C")
     WHERE alert_key IS NOT NULL;
 
 -- The triage of a ticket's newest revision, by the model as it was at feedback_offset.
@@ -87,5 +89,9 @@ CREATE INDEX triage_outcomes_by_field ON triage_outcomes (project, field, "offse
 CREATE TABLE triage_snapshots (
     feedback_offset bigint NOT NULL PRIMARY KEY,
     state_hash      text   NOT NULL,
+    rules_hash      text   NOT NULL,  -- of the choices and the code that it was made under
     payload         bytea  NOT NULL
 );
+-- Another one whenever feedback that may have been learned is rewritten: models start anew.
+CREATE TABLE feedback_generation (generation uuid NOT NULL);
+INSERT INTO feedback_generation VALUES (gen_random_uuid());

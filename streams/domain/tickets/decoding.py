@@ -1,8 +1,10 @@
 """Records of the tickets topic into events: any bytes are answered, nothing is raised."""
 
+from hashlib import blake2b
 from typing import Final
 
 import msgspec
+from msgspec import structs
 
 from schemas.errors import MalformedEventError
 from schemas.events import TicketEvent
@@ -10,7 +12,7 @@ from schemas.ids import RecordId, encode_record_id
 from schemas.records import Rejection, SourceRecord
 from streams.domain.commits.lenient_json import decode_json
 from streams.domain.tickets.alertmanager import is_alertmanager, read_alertmanager
-from streams.domain.tickets.members import Payload
+from streams.domain.tickets.members import LATEST_NS, Payload
 from streams.domain.tickets.own_json import read_own
 from streams.domain.tickets.trackers import TRACKERS, Context, Reader
 
@@ -19,6 +21,8 @@ TOMBSTONE: Final = "tombstone"
 NOT_A_TICKET_EVENT: Final = "not_a_ticket_event"
 DEFAULT_PROJECT: Final = "default"
 _MAX_NAME_CHARS: Final = 200
+# Four names make a key of an index, which may have 2,704 bytes.
+_MAX_NAME_BYTES: Final = 600
 _MS_NS: Final = 1_000_000
 # Deliveries that trackers send besides tickets: a test of the hook, or another kind of thing.
 _OTHER_DELIVERIES: Final = ("zen", "hook_id", "object_kind", "pull_request", "webhookEvent")
@@ -79,7 +83,7 @@ def _context(record: SourceRecord) -> Context:
     return Context(
         project=key or DEFAULT_PROJECT,
         ticket_id=encode_record_id(coordinates),
-        revision=max(0, record.timestamp_ms) * _MS_NS,
+        revision=min(max(0, record.timestamp_ms) * _MS_NS, LATEST_NS),
     )
 
 
@@ -91,7 +95,21 @@ def _checked(event: TicketEvent) -> TicketEvent:
     """
     if not event.title and not event.body:
         raise MalformedEventError("not_a_ticket", f"a {event.source} payload without any text")
-    for name, text in (("ticket_id", event.ticket_id), ("project", event.project)):
-        if len(text) > _MAX_NAME_CHARS or "\0" in text:
-            raise MalformedEventError("bad_name", f"`{name}` is too long or holds a NUL")
+    check_name("ticket_id", event.ticket_id)
+    check_name("project", event.project)
+    if event.alert_key is not None and len(event.alert_key.encode()) > _MAX_NAME_BYTES:
+        digest = blake2b(event.alert_key.encode(), digest_size=16).hexdigest()
+        return structs.replace(event, alert_key=digest)
     return event
+
+
+def check_name(what: str, name: str) -> None:
+    """Raise unless the name can be stored and found by an index.
+
+    Raises:
+        MalformedEventError: it is empty, too long or holds a NUL.
+    """
+    if not name or len(name) > _MAX_NAME_CHARS or len(name.encode()) > _MAX_NAME_BYTES:
+        raise MalformedEventError("bad_name", f"`{what}` is empty or too long")
+    if "\0" in name:
+        raise MalformedEventError("bad_name", f"`{what}` holds a NUL")

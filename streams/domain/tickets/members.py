@@ -17,7 +17,7 @@ _SECOND_NS: Final = 1_000_000_000
 _MS_NS: Final = 1_000_000
 # Above this a number of seconds would lie beyond the year 5000: it counts milliseconds.
 _MS_FROM: Final = 100_000_000_000
-_LATEST_NS: Final = 4_102_444_800 * _SECOND_NS
+LATEST_NS: Final = 4_102_444_800 * _SECOND_NS
 _LARGEST_NUMBER: Final = 1e15
 _ENCODER: Final = msgspec.json.Encoder()
 
@@ -69,13 +69,13 @@ def time_ns(value: JsonValue) -> int | None:
     """Return an ISO date or a count of (milli)seconds in nanoseconds, None for anything else."""
     if isinstance(value, str):
         timed = match_iso(value.strip())
-        return timed[0].ns if timed is not None and 0 < timed[0].ns <= _LATEST_NS else None
+        return timed[0].ns if timed is not None and 0 < timed[0].ns <= LATEST_NS else None
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     if not 0 < value < _LARGEST_NUMBER:
         return None
     ns = int(value * _MS_NS) if value >= _MS_FROM else int(value * _SECOND_NS)
-    return ns if ns <= _LATEST_NS else None
+    return ns if ns <= LATEST_NS else None
 
 
 def metadata_of(values: Mapping[str, JsonValue]) -> dict[str, str]:

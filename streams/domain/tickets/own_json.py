@@ -6,6 +6,7 @@ from typing import Final
 from schemas.errors import MalformedEventError
 from schemas.events import TicketEvent
 from streams.domain.tickets.members import (
+    MAX_NAME_CHARS,
     Payload,
     first_text,
     first_time,
@@ -37,7 +38,7 @@ def read_own(payload: Payload, context: Context) -> Iterator[TicketEvent]:
     if not title and not body:
         raise MalformedEventError("not_a_ticket", "no title, body or message")
     labels = {
-        field: text
+        text_of(field)[:MAX_NAME_CHARS]: text
         for field, value in sorted(object_at(payload, "labels").items())
         if (text := text_of(value))
     }
