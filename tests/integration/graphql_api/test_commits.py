@@ -22,7 +22,7 @@ from streams.offsets import OffsetSpan
 from streams.store.commits import append_statements
 from tests.commit_records import REPOSITORY, TOPIC, Payload, history, prepare_payloads
 from tests.integration.graphql_api.conftest import Api
-from tests.integration.graphql_api.test_live import receive, socket, until
+from tests.integration.graphql_api.sockets import receive, socket, until
 from tests.unit.streams.domain.changelog.histories import sha
 
 pytestmark = pytest.mark.integration

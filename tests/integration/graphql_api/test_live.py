@@ -2,9 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from typing import Any
 
 import aiohttp
 import asyncpg
@@ -19,41 +16,12 @@ from schemas.db.pool import Connection
 from schemas.settings import Settings
 from tests.integration.graphql_api.conftest import NO_BROKER, Api, ApiServer, create_users
 from tests.integration.graphql_api.seeding import make_line, seed_lines
+from tests.integration.graphql_api.sockets import close_code, receive, socket, until
 from tests.integration.graphql_api.test_summaries import insert_summary
 
 pytestmark = pytest.mark.integration
 
 TAIL = "subscription { logTail { skipped entries { offset body } } }"
-
-
-@asynccontextmanager
-async def socket(api: Api, token: str | None) -> AsyncIterator[ClientWebSocketResponse]:
-    """An acknowledged connection."""
-    async with api.client.ws_connect("/graphql", protocols=("graphql-transport-ws",)) as ws:
-        payload = {"Authorization": f"Bearer {token}"} if token else {}
-        await ws.send_json({"type": "connection_init", "payload": payload})
-        assert (await receive(ws))["type"] == "connection_ack"
-        yield ws
-
-
-async def receive(ws: ClientWebSocketResponse) -> Any:
-    async with asyncio.timeout(20):
-        return await ws.receive_json()
-
-
-async def close_code(ws: ClientWebSocketResponse) -> int | None:
-    async with asyncio.timeout(20):
-        while not (await ws.receive()).type.name.startswith("CLOS"):
-            pass
-    return ws.close_code
-
-
-async def until(is_so: Callable[[], bool]) -> None:
-    for _ in range(2_000):
-        if is_so():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it did not come about in 20 s")
 
 
 async def subscribe(api: Api, ws: ClientWebSocketResponse, query: str, name: str = "1") -> None:
