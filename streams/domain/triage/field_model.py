@@ -10,8 +10,9 @@ from streams.domain.triage.arithmetic import Floats, softmax
 from streams.domain.triage.calibration import Calibrator
 from streams.domain.triage.config import FieldConfig
 from streams.domain.triage.features import Reading
+from streams.domain.triage.label_names import LabelNames
 from streams.domain.triage.learner import FieldLearner, LearnerState
-from streams.domain.triage.lexicon import Lexicon
+from streams.domain.triage.lexicon import Evidence, Lexicon
 from streams.domain.triage.memory import Memory
 from streams.domain.triage.vocabulary import Rows, Values, Vocabulary
 
@@ -29,12 +30,15 @@ _WORD: Final = (1 << 64) - 1
 
 
 class Scored(NamedTuple):
-    """The margins of the labels that may be given, in label order, and where they came from."""
+    """The margins of the labels that may be given, in label order, and where they came from.
+
+    `evidence` is the part of prior knowledge, already in its share.
+    """
 
     labels: tuple[str, ...]
     margins: Floats
     columns: npt.NDArray[np.int64]
-    prior_share: float
+    evidence: list[Evidence]
 
 
 class FieldState(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,25 +57,32 @@ class FieldModel:
         self.learner = FieldLearner()
         self.calibrator = Calibrator(wanted_precision=config.wanted_precision)
         self.replay_state = 1
+        self.names = LabelNames()
         for label in lexicon.labels:
-            self.learner.add_label(label)
+            self.column_of(label)
 
     def score(self, reading: Reading, rows: Rows, values: Values) -> Scored:
         """Return the margins for a ticket."""
         learner = self.learner
         margins = learner.margins(rows, values)
-        share = self.prior_share()
-        if share:
-            evidence = self.lexicon.weigh(reading).scores
-            margins[: len(self.lexicon.labels)] += share * evidence[: len(self.lexicon.labels)]
+        evidence = self._evidence(reading)
+        for _, column, weight in evidence:
+            margins[column] += weight
         columns = self.eligible_columns()
         labels = tuple(learner.labels[column] for column in columns.tolist())
-        return Scored(labels, margins[columns], columns, share)
+        return Scored(labels, margins[columns], columns, evidence)
+
+    def column_of(self, label: str) -> int:
+        """Return the column of a label, a new one if need be."""
+        column = self.learner.add_label(label)
+        if column == self.names.label_count:
+            self.names.add(label)
+        return column
 
     def prior_share(self) -> float:
         """Return how much prior knowledge counts: 1 without answers, 0 after many."""
         count = self.learner.answer_count
-        if not self.lexicon.labels or self._is_guess_wrong() or count >= _PRIOR_UNTIL:
+        if count >= _PRIOR_UNTIL:
             return 0.0
         return _PRIOR_ANSWERS / (_PRIOR_ANSWERS + count)
 
@@ -105,7 +116,7 @@ class FieldModel:
         self, reading: Reading, rows: Rows, values: Values, label: str, *, history: "History"
     ) -> None:
         """Take an answer in: go over old ground first, then step until the answer holds."""
-        column = self.learner.add_label(label)
+        column = self.column_of(label)
         self.learner.answers[column] += 1
         self._replay(history)
         self.learner.step(rows, values, column)
@@ -125,10 +136,22 @@ class FieldModel:
     def restore(self, state: FieldState) -> None:
         """Go on from `state`."""
         self.learner = FieldLearner.from_state(state.learner)
+        self.names = LabelNames()
+        for label in self.learner.labels:
+            self.names.add(label)
         for label in self.lexicon.labels:
-            self.learner.add_label(label)
+            self.column_of(label)
         self.calibrator = state.calibrator
         self.replay_state = state.replay_state
+
+    def _evidence(self, reading: Reading) -> list[Evidence]:
+        share = self.prior_share()
+        if not share or not self.learner.labels:
+            return []
+        found = self.names.weigh(reading)
+        if not self._is_guess_wrong():
+            found += self.lexicon.weigh(reading)
+        return [Evidence(t, column, share * weight) for t, column, weight in found]
 
     def _is_guess_wrong(self) -> bool:
         return self.lexicon.is_builtin and len(self.learner.labels) > len(self.lexicon.labels)
@@ -151,7 +174,7 @@ class FieldModel:
             label = example.labels.get(field)
             if label is not None:
                 values = vocabulary.weigh(example.shape, example.rows)
-                self.learner.step(example.rows, values, self.learner.add_label(label))
+                self.learner.step(example.rows, values, self.column_of(label))
 
 
 class History(NamedTuple):

@@ -6,13 +6,16 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from streams.domain.triage.arithmetic import Floats, logistic
+from streams.domain.triage.arithmetic import Floats, logistic, softmax
 from streams.domain.triage.vocabulary import Rows, Values, grow_rows
 
 _RATE: Final = np.float32(1.0)
 _BIAS_RATE: Final = 0.02
 # Steps shrink with the square root of what a feature has been moved; this is where it starts.
 _FIRST_MOVE: Final = np.float32(0.05)
+_FIRST_MOVE_AMONG_MANY: Final = np.float32(1.0)
+# Among many labels one against the rest is nearly always the rest: they are weighed together.
+_MANY_LABELS: Final = 20
 _FIRST_CAPACITY: Final = 1 << 10
 _LABEL_STEP: Final = 8
 
@@ -29,7 +32,7 @@ class LearnerState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FieldLearner:
-    """Logistic regression, one label against the rest, by AdaGrad over the features of a ticket."""
+    """Logistic regression by AdaGrad over the features of a ticket, one label against the rest."""
 
     def __init__(self) -> None:
         self.labels: list[str] = []
@@ -73,14 +76,18 @@ class FieldLearner:
         """Move the weights towards `column` for a ticket with these features, all admitted."""
         self.weights = grow_rows(self.weights, int(rows.max(initial=0)) + 1)
         self.moves = grow_rows(self.moves, len(self.weights))
-        errors = logistic(self.margins(rows, values))
+        margins = self.margins(rows, values)
+        is_many = len(margins) > _MANY_LABELS
+        errors = softmax(margins) if is_many else logistic(margins)
         errors[column] -= 1.0
         squares = errors * errors
         self.bias_moves += squares
         self.bias -= _BIAS_RATE * errors / np.sqrt(self.bias_moves)
         moved = self.moves[rows] + values * values * np.float32(squares.max())
         self.moves[rows] = moved
-        sizes = _RATE * values / np.sqrt(moved + _FIRST_MOVE)
+        sizes = (
+            _RATE * values / np.sqrt(moved + (_FIRST_MOVE_AMONG_MANY if is_many else _FIRST_MOVE))
+        )
         changes = sizes[:, None] * errors.astype(np.float32)
         self.weights[rows, : len(self.labels)] -= changes
 

@@ -1,12 +1,8 @@
 """What is known before the first answer: words that speak for a label."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
-from streams.domain.triage.arithmetic import Floats
 from streams.domain.triage.builtin_labels import BUILTIN_LABELS
 from streams.domain.triage.config import FieldConfig
 from streams.domain.triage.features import Reading
@@ -19,16 +15,17 @@ _MIN_DESCRIPTION_WORD: Final = 4
 _TITLE_FACTOR: Final = 1.6
 _MAX_PHRASE_WORDS: Final = 4
 # A body is skimmed: what it is about is said early.
-_MAX_WORDS: Final = 400
+MAX_WORDS: Final = 400
 
 Phrase = tuple[str, ...]
 
 
 class Evidence(NamedTuple):
-    """What the words of a ticket say: a score per label, and what each term adds to it."""
+    """What single words of a ticket say: the term, the label's column, how much."""
 
-    scores: Floats
-    by_term: npt.NDArray[np.float64]
+    term: int
+    column: int
+    weight: float
 
 
 class Lexicon:
@@ -42,7 +39,6 @@ class Lexicon:
         for column, label in enumerate(self.labels):
             for phrase, weight in self._phrases_of(field, config, label).items():
                 self.phrases.setdefault(phrase, []).append((column, weight))
-        self._last: tuple[Reading, Evidence] | None = None
         self.first_words = frozenset(phrase[0] for phrase in self.phrases)
 
     def _phrases_of(self, field: str, config: FieldConfig, label: str) -> dict[Phrase, float]:
@@ -58,27 +54,22 @@ class Lexicon:
         weights.update(dict.fromkeys(given.keywords, _KEYWORD_WEIGHT))
         return _split_all(weights)
 
-    def weigh(self, reading: Reading) -> Evidence:
+    def weigh(self, reading: Reading) -> list[Evidence]:
         """Return the evidence of a ticket; each phrase counts once, most in the title."""
-        if self._last is None or self._last[0] is not reading:
-            self._last = (reading, self._find(reading))
-        return self._last[1]
-
-    def _find(self, reading: Reading) -> Evidence:
-        by_term = np.zeros((len(reading.terms), max(1, len(self.labels))))
         if not self.phrases:
-            return Evidence(by_term.sum(axis=0), by_term)
+            return []
         index = {term: number for number, term in enumerate(reading.terms[: reading.word_count])}
-        words = reading.words[:_MAX_WORDS]
+        words = reading.words[:MAX_WORDS]
         lowered = [word.lower() for word in words]
         found: set[Phrase] = set()
+        evidence: list[Evidence] = []
         for start, word in enumerate(lowered):
             if word in self.first_words:
                 factor = _TITLE_FACTOR if start < reading.title_length else 1.0
                 for phrase in self._matches(lowered, start, found):
                     owners = [index[w] for w in words[start : start + len(phrase)]]
-                    self._credit(by_term, owners, phrase, factor)
-        return Evidence(np.add.reduce(by_term, axis=0), by_term)
+                    evidence += self._credit(owners, phrase, factor)
+        return evidence
 
     def _matches(self, lowered: list[str], start: int, found: set[Phrase]) -> list[Phrase]:
         phrases = []
@@ -89,12 +80,10 @@ class Lexicon:
                 phrases.append(phrase)
         return phrases
 
-    def _credit(
-        self, by_term: npt.NDArray[np.float64], owners: list[int], phrase: Phrase, factor: float
-    ) -> None:
+    def _credit(self, owners: list[int], phrase: Phrase, factor: float) -> Iterator[Evidence]:
         for column, weight in self.phrases[phrase]:
             for owner in owners:
-                by_term[owner, column] += factor * weight / len(owners)
+                yield Evidence(owner, column, factor * weight / len(owners))
 
 
 def _split_all(weights: Mapping[str, float]) -> dict[Phrase, float]:

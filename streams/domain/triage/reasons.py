@@ -60,9 +60,7 @@ def _by_term(
         weights=by_feature[occurrences.features] * occurrences.shares,
         minlength=len(traced.reading.terms),
     ).astype(np.float64)
-    if scored.prior_share:
-        by_term = model.lexicon.weigh(traced.reading).by_term
-        padded = np.zeros((len(by_term), len(model.learner.labels)))
-        padded[:, : len(model.lexicon.labels)] = by_term[:, : len(model.lexicon.labels)]
-        weights += scored.prior_share * (padded[:, column] - padded[:, rival])
+    for term, of_column, weight in scored.evidence:
+        if of_column in pair:
+            weights[term] += weight if of_column == column else -weight
     return weights
