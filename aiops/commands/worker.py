@@ -56,7 +56,8 @@ def command(
 
 def _end_with_stdin() -> None:
     """Ask this process to stop once whoever holds the other end of its input is gone."""
-    while sys.stdin.buffer.read(1):
+    # Not by sys.stdin: Python aborts at exit when a thread still waits for its buffer.
+    while os.read(sys.stdin.fileno(), 1):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
 
