@@ -28,14 +28,14 @@ _RAW_ABSENT, _RAW_PREFIX, _RAW_WHOLE, _RAW_BASE64 = range(4)
 _T = TypeVar("_T")
 
 
-class RawText(msgspec.Struct, frozen=True, array_like=True):
+class RawText(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A record's original value: text, or base64 where the bytes are not valid UTF-8."""
 
     text: str
     is_base64: bool = False
 
 
-class StoredLine(msgspec.Struct, frozen=True, kw_only=True):
+class StoredLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One event with its place, as it lies in a chunk.
 
     `raw` belongs to the record and stands at its first event (index 0) only; `headline` is None

@@ -7,7 +7,7 @@ import msgspec
 JsonValue: TypeAlias = bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"] | None
 
 
-class LogEvent(msgspec.Struct, frozen=True, kw_only=True):
+class LogEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One log line or structured log record, in the words of OpenTelemetry.
 
     `timestamp_ns` counts nanoseconds since 1970-01-01 UTC; `severity_number` is 0 (unspecified)

@@ -10,7 +10,7 @@ CREATE_TIME: Final = 0
 LOG_APPEND_TIME: Final = 1
 
 
-class SourceRecord(msgspec.Struct, frozen=True, kw_only=True):
+class SourceRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One Kafka record as it was read; `timestamp_ms` is -1 when the record has none."""
 
     topic: str

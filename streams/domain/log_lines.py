@@ -19,14 +19,14 @@ NO_TIMESTAMP_MS: Final = 0
 MAX_CACHED_SHAPE_IDS: Final = 50_000
 
 
-class PreparedLine(msgspec.Struct, frozen=True):
+class PreparedLine(msgspec.Struct, frozen=True, gc=False):
     """A line as it will lie in its chunk, and the masked text it was given its shape by."""
 
     stored: StoredLine
     shape: str
 
 
-class PreparedRecord(Prepared, frozen=True, kw_only=True):
+class PreparedRecord(Prepared, frozen=True, kw_only=True, gc=False):
     """What became of one log record: lines, or a reason why there are none."""
 
     lines: tuple[PreparedLine, ...] = ()

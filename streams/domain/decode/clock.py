@@ -13,7 +13,7 @@ _MINUTES_AHEAD_NS: Final = 5 * 60 * SECOND_NS
 MS_NS: Final = 1_000_000
 
 
-class Reference(msgspec.Struct, frozen=True, kw_only=True):
+class Reference(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What the Kafka record itself says, for events that do not say it better.
 
     `ns` is the record's timestamp, or the clock when the record has none.

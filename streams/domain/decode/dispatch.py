@@ -26,7 +26,7 @@ MAX_TIMESTAMP_MS: Final = 9_223_200_000_000
 """The last record timestamp that is believed (year 2262): a day later still fits 64 bits of ns."""
 
 
-class Decoded(msgspec.Struct, frozen=True):
+class Decoded(msgspec.Struct, frozen=True, gc=False):
     """What a record became: events, or a reason why it was dropped, or a rejection."""
 
     events: tuple[LogEvent, ...] = ()
