@@ -1,16 +1,16 @@
 """Writes the changelogs of repositories that something new was said about."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple
 
 from schemas.db.pool import Connection
-from schemas.events import CommitEvent, OverrideEvent, ReleaseEvent, TagEvent
 from streams.domain.changelog.config import ChangelogConfig
 from streams.domain.changelog.documents import GENERATOR, ReleaseDocument, canonical_json
 from streams.domain.changelog.history import FactsCache, History
 from streams.domain.changelog.merging import merge_commits
+from streams.domain.changelog.ranges import sort_events
 from streams.domain.changelog.releases import build_release, input_hash, release_numbers
 from streams.domain.changelog.word_model import MODEL_HASH
 from streams.domain.commits.own_json import ChangelogEvent
@@ -36,8 +36,6 @@ from streams.store.commits import (
 # Statements that are kept between two writes, about 3 KB each with what was read from them.
 MAX_KEPT_STATEMENTS: Final = 200_000
 UNKNOWN_TIME_S: Final = -1
-
-_T = TypeVar("_T")
 
 
 class KeptRepository:
@@ -158,18 +156,14 @@ def rebuild_changelogs(
 
 def _history(kept: KeptRepository) -> History:
     # In order of the hash: nothing may depend on the order in which things were said.
-    events = [kept.events[content_hash] for content_hash in sorted(kept.events)]
+    events = sort_events(kept.events[content_hash] for content_hash in sorted(kept.events))
     return History(
-        merge_commits(_of_type(events, CommitEvent)).values(),
-        _of_type(events, TagEvent),
-        _of_type(events, ReleaseEvent),
-        _of_type(events, OverrideEvent),
+        merge_commits(events.commits).values(),
+        events.tags,
+        events.releases,
+        events.overrides,
         kept.facts,
     )
-
-
-def _of_type(events: Iterable[ChangelogEvent], wanted: type[_T]) -> list[_T]:
-    return [event for event in events if isinstance(event, wanted)]
 
 
 def _name(history: History, release: int) -> str:
