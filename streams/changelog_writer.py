@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Final, NamedTuple
 
+import structlog
+
 from schemas.db.pool import Connection
 from streams.domain.changelog.config import ChangelogConfig
 from streams.domain.changelog.documents import GENERATOR, ReleaseDocument, canonical_json
@@ -15,6 +17,7 @@ from streams.domain.changelog.releases import build_release, input_hash, release
 from streams.domain.changelog.word_model import MODEL_HASH
 from streams.domain.commits.own_json import ChangelogEvent
 from streams.domain.commits.prepared import read_statement
+from streams.retrying import is_transient
 from streams.store.commits import (
     ChangelogKey,
     ChangelogRow,
@@ -36,6 +39,8 @@ from streams.store.commits import (
 # Statements that are kept between two writes, about 3 KB each with what was read from them.
 MAX_KEPT_STATEMENTS: Final = 200_000
 UNKNOWN_TIME_S: Final = -1
+
+log = structlog.get_logger()
 
 
 class KeptRepository:
@@ -68,6 +73,7 @@ class ChangelogWriter:
         self._rules_hash = hash_rules(config)
         self._is_started = False
         self._kept: dict[str, KeptRepository] = {}
+        self._failed: dict[str, Sequence[DirtyRepository]] = {}
 
     async def run_cycle(self) -> bool:
         """Write what is dirty, one transaction a repository; tell that nothing is left.
@@ -80,9 +86,23 @@ class ChangelogWriter:
             repositories.update(await select_outdated(self._connection, self._rules_hash))
         for repository in sorted(repositories):
             own = [mark for mark in marks if mark.repository == repository]
-            await self._write_repository(repository, own)
+            if self._failed.get(repository) != own:
+                await self._try_repository(repository, own)
         self._is_started = True
         return False
+
+    async def _try_repository(self, repository: str, marks: Sequence[DirtyRepository]) -> None:
+        """Write a repository; a bug of ours about one must not hold up the others.
+
+        It keeps its marks, and is tried again when something new is said or at the next start.
+        """
+        try:
+            await self._write_repository(repository, marks)
+        except Exception as exc:
+            if is_transient(exc):
+                raise
+            log.exception("changelogs_failed", repository=repository)
+            self._failed[repository] = marks
 
     async def _write_repository(self, repository: str, marks: Sequence[DirtyRepository]) -> None:
         kept = self._take(repository)

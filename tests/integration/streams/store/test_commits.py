@@ -295,6 +295,26 @@ async def test_text_that_postgres_refuses_breaks_no_write(connection: Connection
     assert list(await changelogs(connection)) == [""]
 
 
+async def test_a_repository_that_fails_holds_up_no_other(
+    connection: Connection, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await connection.execute(
+        "INSERT INTO commit_contents VALUES ('\\x00', 'aa/broken', 'commit', 'no JSON')"
+    )
+    await connection.execute(
+        "INSERT INTO dirty_repositories VALUES ('commits.raw', 9, 'aa/broken')"
+    )
+    await append(connection, prepare_payloads([commit_payload("a", "feat: a")]))
+    writer = ChangelogWriter(connection, ChangelogConfig())
+    await writer.run_cycle()
+    await writer.run_cycle()
+
+    marks = await select_dirty(connection)
+    assert [mark.repository for mark in marks] == ["aa/broken"]
+    assert list(await changelogs(connection)) == [""]
+    assert capsys.readouterr().out.count("changelogs_failed") == 1
+
+
 async def test_other_choices_rewrite_what_is_stored_at_the_next_start(
     connection: Connection,
 ) -> None:
