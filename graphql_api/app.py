@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from graphql_api.auth.access import Access
+from graphql_api.auth.oidc import ExternalIssuer, issuer_options
 from graphql_api.auth.passwords import Passwords
 from graphql_api.auth.sessions import Sessions
 from graphql_api.auth.tokens import AccessTokens, SigningKey, load_signing_key, signing_key
@@ -122,7 +123,9 @@ def make_services(settings: Settings) -> Services:
     tokens = AccessTokens(current, previous, settings.api_access_token_s)
     passwords = Passwords()
     listener = Listener(settings.postgres_dsn, max_waiters=settings.api_max_waiters)
-    access = Access(database, tokens, lambda: listener.is_connected)
+    options = issuer_options(settings)
+    external = ExternalIssuer(options) if options else None
+    access = Access(database, tokens, lambda: listener.is_connected, external)
     listener.on_access.append(access.forget)
     listener.on_reconnect.append(access.forget)
     return Services(
@@ -172,6 +175,7 @@ async def _running(app: web.Application) -> AsyncIterator[None]:
     await services.changelog_feed.close()
     await services.triage_feed.close()
     await services.similar_tickets.close()
+    await services.access.close()
     await services.listener.close()
     await services.producer.close()
     await services.end_offsets.close()

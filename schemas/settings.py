@@ -79,6 +79,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     api_similar_tickets: Positive = 100_000
     api_max_sockets_per_sender: Positive = 100
     api_allowed_origins: str = ""
+    oidc_issuer: str = ""
+    oidc_audience: str = ""
+    oidc_jwks_url: str = ""
+    oidc_role_claim: str = "roles"
+    oidc_roles: str = ""
     submit_timeout_s: PositiveSeconds = 5.0
 
     metrics_host: str = "127.0.0.1"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 from uuid import UUID
 
+from graphql_api.auth.oidc import ExternalIssuer
 from graphql_api.auth.principal import ANONYMOUS, Principal
 from graphql_api.auth.sessions import is_live
 from graphql_api.auth.tokens import AccessTokens, InvalidTokenError, token_hash
@@ -36,11 +37,16 @@ class Access:
     """Verifies tokens and keys; a revocation reaches it by NOTIFY, within a second."""
 
     def __init__(
-        self, database: Database, tokens: AccessTokens, is_told: Callable[[], bool]
+        self,
+        database: Database,
+        tokens: AccessTokens,
+        is_told: Callable[[], bool],
+        external: ExternalIssuer | None = None,
     ) -> None:
         self._database = database
         self._tokens = tokens
         self._is_told = is_told
+        self._external = external
         self._verified: OrderedDict[bytes, tuple[Principal, float]] = OrderedDict()
         self._generation = 0
 
@@ -71,7 +77,8 @@ class Access:
             return known[0]
         generation = self._generation
         principal = await self._verify(token, digest)
-        if generation == self._generation:
+        # What an issuer's keys verify is checked each time: nobody tells us when a key is gone.
+        if generation == self._generation and self._is_ours(principal):
             self._remember(digest, principal)
         return principal
 
@@ -79,6 +86,9 @@ class Access:
         if principal.expires_at <= time.time():
             return False
         return self._is_told() or time.monotonic() - verified_at < _UNTOLD_S
+
+    def _is_ours(self, principal: Principal) -> bool:
+        return principal.session_id is not None or principal.key_id is not None
 
     def _remember(self, digest: bytes, principal: Principal) -> None:
         self._verified[digest] = (principal, time.monotonic())
@@ -92,7 +102,7 @@ class Access:
             claims = self._tokens.verify(token)
             session_id = str(UUID(claims.sid))
         except (InvalidTokenError, ValueError):
-            raise unauthenticated(_INVALID) from None
+            return await self._principal_elsewhere(token)
         async with self._database.write() as connection:
             session = await accounts.select_session(connection, session_id)
         if session is None or not is_live(session) or session.user.user_id != claims.sub:
@@ -104,6 +114,20 @@ class Access:
             expires_at=float(claims.exp),
             session_id=session_id,
         )
+
+    async def _principal_elsewhere(self, token: str) -> Principal:
+        """Return whose token of the external issuer this is."""
+        if self._external is None:
+            raise unauthenticated(_INVALID)
+        try:
+            return await self._external.principal_of(token)
+        except InvalidTokenError:
+            raise unauthenticated(_INVALID) from None
+
+    async def close(self) -> None:
+        """Disconnect from the external issuer."""
+        if self._external is not None:
+            await self._external.close()
 
     async def _principal_of_key(self, digest: bytes) -> Principal:
         async with self._database.write() as connection:
@@ -123,8 +147,8 @@ def require_session(principal: Principal) -> str:
     """Return the id of the sender's session.
 
     Raises:
-        ApiError: the sender is a machine with a key, which has none.
+        ApiError: the sender is a machine with a key, or comes from another issuer.
     """
     if principal.session_id is None:
-        raise ApiError(ErrorCode.BAD_USER_INPUT, "an API key has no session")
+        raise ApiError(ErrorCode.BAD_USER_INPUT, "this token belongs to no session of ours")
     return principal.session_id

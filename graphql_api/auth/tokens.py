@@ -145,10 +145,7 @@ class AccessTokens:
             raise InvalidTokenError("refused") from exc
 
     def _key_of(self, token: str) -> SigningKey:
-        segments = token.split(".")
-        if len(token) > _MAX_TOKEN_LENGTH or len(segments) != 3:
-            raise InvalidTokenError("not three segments")
-        header_bytes, _, _ = (_decode_canonical(segment) for segment in segments)
+        header_bytes, _, _ = canonical_segments(token, _MAX_TOKEN_LENGTH)
         try:
             header = msgspec.json.decode(header_bytes, type=_Header)
         except (msgspec.MsgspecError, UnicodeError) as exc:
@@ -166,6 +163,18 @@ class AccessTokens:
                 for key in self._keys.values()
             ]
         }
+
+
+def canonical_segments(token: str, max_length: int) -> list[bytes]:
+    """Return the bytes of the three segments of a signed token.
+
+    Raises:
+        InvalidTokenError: it is too long, has other than three, or one is spelled unusually.
+    """
+    segments = token.split(".")
+    if len(token) > max_length or len(segments) != 3:
+        raise InvalidTokenError("not three segments")
+    return [_decode_canonical(segment) for segment in segments]
 
 
 def _decode_canonical(segment: str) -> bytes:
