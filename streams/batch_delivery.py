@@ -9,6 +9,7 @@ Postgres, not from Kafka's committed offsets. Each private name has a test.
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, Final, TypeAlias, cast
+from weakref import WeakSet
 
 import aiokafka
 import faust
@@ -24,8 +25,8 @@ from streams.offsets import PartitionRange
 
 # Faust goes on without a seek when its own wait (broker_request_timeout, 40 s) runs out.
 CLAIM_TIMEOUT_S: Final = 30.0
-# Decoded batches in memory, the one that the agent works on among them.
-MAX_BATCHES_IN_FLIGHT: Final = 8
+# The one that the agent works on is among them.
+MAX_BATCHES_IN_MEMORY: Final = 8
 FULL_PAUSE_S: Final = 0.02
 BROKER_TIMEOUT_S: Final = 5.0
 
@@ -42,7 +43,7 @@ class PartitionBatch:
     not exist on the broker (transaction markers, compaction).
     """
 
-    __slots__ = ("follows", "records")
+    __slots__ = ("__weakref__", "follows", "records")
 
     checksum = None
     headers = ()
@@ -110,6 +111,8 @@ class BatchScheduler(SchedulingStrategyT):
 
     def __init__(self) -> None:
         self.positions: dict[TP, int] = {}
+        # Those that wait or are worked on; what a rebalance drops leaves by itself.
+        self.in_memory = WeakSet[PartitionBatch]()
 
     def iterate(self, records: Mapping[TP, list[Any]]) -> Iterator[tuple[TP, PartitionBatch]]:
         """Yield the fetched records of each partition, batch by batch."""
@@ -125,7 +128,11 @@ class BatchScheduler(SchedulingStrategyT):
                 if batch:
                     follows = self.positions.get(tp, batch[0].offset)
                     self.positions[tp] = batch[-1].offset + 1
-                    yield tp, PartitionBatch(batch, follows)
+                    yield tp, self._remembered(PartitionBatch(batch, follows))
+
+    def _remembered(self, batch: PartitionBatch) -> PartitionBatch:
+        self.in_memory.add(batch)
+        return batch
 
 
 def scheduler_of(batch_records: int) -> type[BatchScheduler]:
@@ -199,7 +206,7 @@ class BatchConsumer(driver.Consumer):
         Faust's own flow control lets one partition back in at a time, and always the same one: the
         others starve while there is a backlog.
         """
-        if len(self.unacked) >= MAX_BATCHES_IN_FLIGHT:
+        if len(cast("BatchScheduler", self.scheduler).in_memory) >= MAX_BATCHES_IN_MEMORY:
             await asyncio.sleep(FULL_PAUSE_S)
             return {}
         return await super()._getmany(active_partitions, timeout)

@@ -17,7 +17,7 @@ from schemas.records import LOG_APPEND_TIME, SourceRecord
 from schemas.settings import Settings
 from streams.app import INTERACTIVE, AppPlan, create_app
 from streams.batch_delivery import (
-    MAX_BATCHES_IN_FLIGHT,
+    MAX_BATCHES_IN_MEMORY,
     BatchApp,
     BatchConsumer,
     BatchConsumerThread,
@@ -202,7 +202,8 @@ def test_what_we_override_or_call_exists(owner: type, name: str) -> None:
 
 
 @pytest.fixture
-def app() -> BatchApp:
+async def app() -> BatchApp:
+    # Within the test's loop, else Faust makes one of its own.
     plan = AppPlan(name="logs", topics=[TOPIC], policy=INTERACTIVE, instance_id="host-logs-0")
 
     async def claim(_: object) -> dict[tuple[str, int], int]:
@@ -262,17 +263,16 @@ async def test_an_app_that_has_not_joined_its_group_stands_nowhere(app: BatchApp
 
 
 async def test_nothing_is_fetched_while_enough_batches_wait(app: BatchApp) -> None:
-    """The consumer has not started: an attempt to fetch would raise."""
-    consumer = consumer_of(app)
-    waiting = [SimpleWeakObject() for _ in range(MAX_BATCHES_IN_FLIGHT)]
-    consumer._unacked_messages.update(waiting)
+    """The consumer has not started: an attempt to fetch raises."""
+    consumer, records = consumer_of(app), {TP(TOPIC, 0): [kafka_record(0, 1)]}
+    waiting = [
+        batch
+        for _ in range(MAX_BATCHES_IN_MEMORY)
+        for _, batch in consumer.scheduler.iterate(records)
+    ]
 
-    assert await consumer._getmany(set(), 1.0) == {}
+    assert await consumer._getmany(active_partitions=set(), timeout=1.0) == {}
 
     waiting.pop()
     with pytest.raises(ConsumerNotStarted):
-        await consumer._getmany(set(), 1.0)
-
-
-class SimpleWeakObject:
-    """Stands for a message that is forgotten once nothing holds it."""
+        await consumer._getmany(active_partitions=set(), timeout=1.0)
