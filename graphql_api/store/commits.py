@@ -6,9 +6,10 @@ from typing import Final
 import msgspec
 
 from graphql_api.store.database import Database
+from schemas.documents import DocumentDecoder
 from streams.domain.changelog.documents import ReleaseDocument
 
-_DECODE: Final = msgspec.json.Decoder(ReleaseDocument)
+_DECODE: Final = DocumentDecoder(ReleaseDocument)
 UNRELEASED: Final = ""
 
 

@@ -7,9 +7,10 @@ import asyncpg
 import msgspec
 
 from graphql_api.store.database import Database
+from schemas.documents import DocumentDecoder
 from schemas.summaries import WindowSummary
 
-_DECODE: Final = msgspec.json.Decoder(WindowSummary)
+_DECODE: Final = DocumentDecoder(WindowSummary)
 
 
 class StoredSummary(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ import asyncpg
 import msgspec
 
 from graphql_api.store.database import Database
+from schemas.documents import DocumentDecoder
 from schemas.events import TicketEvent
 from streams.domain.tickets.prepared import read_ticket_payload
 from streams.domain.triage.triages import Triage
@@ -18,7 +19,7 @@ MAX_MEMBERS: Final = 100
 MAX_ANSWERS: Final = 50
 _BEFORE_ALL: Final = (2**63 - 1, "", "")
 
-_TRIAGES: Final = msgspec.json.Decoder(Triage)
+_TRIAGES: Final = DocumentDecoder(Triage)
 _TEXTS: Final = msgspec.json.Decoder(dict[str, str])
 
 

@@ -250,3 +250,25 @@ async def test_the_pipeline_says_how_far_it_is_and_what_it_refused(
         "edges": [{"node": {"offset": 5, "reason": "not_text", "valueHead": "AP8="}}],
         "pageInfo": {"hasNextPage": True},
     }
+
+
+async def test_a_summary_of_an_earlier_release_is_shown_with_what_it_has(
+    api: Api, connection: Connection
+) -> None:
+    await insert_summary(connection, "api", 0)
+    await connection.execute(
+        "UPDATE log_window_summaries SET document = convert_to("
+        "(convert_from(document, 'UTF8')::jsonb - 'late' - 'other_count'"
+        " #- '{findings,0,first_seen}')::text, 'UTF8')"
+    )
+
+    data = await api.ask(
+        "{ logSummaries { edges { node { headline late otherCount findings { template } } } } }"
+    )
+
+    assert data["logSummaries"]["edges"][0]["node"] == {
+        "headline": "window 0",
+        "late": 0,
+        "otherCount": 0,
+        "findings": [{"template": FINDING.template}],
+    }
