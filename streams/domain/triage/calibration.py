@@ -1,7 +1,9 @@
 """How often an answer of a given score turned out right: confidence, and who needs a human."""
 
 import math
-from typing import Final
+from itertools import accumulate, groupby
+from operator import itemgetter
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -65,31 +67,64 @@ class Calibrator(msgspec.Struct, kw_only=True):
         return score >= self.curve.sufficient_score
 
 
+class _Pool(NamedTuple):
+    """Neighbouring outcomes: the sum of their scores, how many were right, how many there are."""
+
+    scores: float
+    right: int
+    count: int
+
+    def joined(self, other: "_Pool") -> "_Pool":
+        """Return both together."""
+        return _Pool(self.scores + other.scores, self.right + other.right, self.count + other.count)
+
+
 def fit_curve(outcomes: list[Outcome], wanted_precision: float) -> Curve:
     """Return the curve through outcomes: neighbours in bins, bins pooled until they rise."""
-    ordered = sorted((outcome.score, outcome.is_right) for outcome in outcomes)
-    pools: list[tuple[float, float, int]] = []  # sum of scores, of right answers, count
-    size = max(_MIN_BIN, len(ordered) // _MAX_BINS)
-    for start in range(0, len(ordered) - len(ordered) % size, size):
-        end = start + size if start + 2 * size <= len(ordered) else len(ordered)
-        members = ordered[start:end]
-        pool = (sum(s for s, _ in members), float(sum(r for _, r in members)), len(members))
-        while pools and pools[-1][1] * pool[2] >= pool[1] * pools[-1][2]:
-            below = pools.pop()
-            pool = (below[0] + pool[0], below[1] + pool[1], below[2] + pool[2])
+    ties = _pool_ties(outcomes)
+    pools: list[_Pool] = []
+    for bin_pool in _bins(ties, max(_MIN_BIN, len(outcomes) // _MAX_BINS)):
+        pool = bin_pool
+        while pools and pools[-1].right * pool.count >= pool.right * pools[-1].count:
+            pool = pools.pop().joined(pool)
         pools.append(pool)
+    shares = [(pool.right + _PRIOR * 0.5) / (pool.count + _PRIOR) for pool in pools]
     return Curve(
-        scores=tuple(scores / count for scores, _, count in pools),
-        shares=tuple((right + _PRIOR * 0.5) / (count + _PRIOR) for _, right, count in pools),
-        sufficient_score=_sufficient_score(ordered, wanted_precision),
+        scores=tuple(pool.scores / pool.count for pool in pools),
+        # A small pool is drawn further to the middle than the large one below it.
+        shares=tuple(accumulate(shares, max)),
+        sufficient_score=_sufficient_score(ties, wanted_precision),
     )
 
 
-def _sufficient_score(ordered: list[tuple[float, bool]], wanted_precision: float) -> float:
-    """Return the lowest score above which the share of right answers is at least as wanted."""
-    lowest, right = math.inf, 0
-    for count, (score, is_right) in enumerate(reversed(ordered), start=1):
-        right += is_right
-        if count >= _MIN_BIN and right >= wanted_precision * count:
-            lowest = score
+def _pool_ties(outcomes: list[Outcome]) -> list[_Pool]:
+    """Return a pool for each score, ascending."""
+    ordered = sorted((outcome.score, outcome.is_right) for outcome in outcomes)
+    pools = []
+    for score, members in groupby(ordered, key=itemgetter(0)):
+        answers = [is_right for _, is_right in members]
+        pools.append(_Pool(score * len(answers), sum(answers), len(answers)))
+    return pools
+
+
+def _bins(ties: list[_Pool], size: int) -> list[_Pool]:
+    bins: list[_Pool] = []
+    for pool in ties:
+        if bins and bins[-1].count < size:
+            bins[-1] = bins[-1].joined(pool)
+        else:
+            bins.append(pool)
+    if len(bins) > 1 and bins[-1].count < size:
+        last = bins.pop()
+        bins[-1] = bins[-1].joined(last)
+    return bins
+
+
+def _sufficient_score(ties: list[_Pool], wanted_precision: float) -> float:
+    """Return the lowest score from which on the share of right answers is as wanted."""
+    lowest, above = math.inf, _Pool(0.0, 0, 0)
+    for pool in reversed(ties):
+        above = above.joined(pool)
+        if above.count >= _MIN_BIN and above.right >= wanted_precision * above.count:
+            lowest = pool.scores / pool.count
     return lowest

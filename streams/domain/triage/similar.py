@@ -54,8 +54,9 @@ class _Segment(NamedTuple):
 class SimilarIndex:
     """The tickets of one project, numbered from 0 in the order they were added."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, tail_tickets: int = TAIL_TICKETS) -> None:
         self.ticket_count = 0
+        self._tail_tickets = tail_tickets
         self._frequencies = np.zeros(SLOT_COUNT, np.int32)
         self._segments: list[_Segment] = []
         self._tail_slots: list[TermSlots] = []
@@ -69,7 +70,7 @@ class SimilarIndex:
         slots, weights = self._weigh(terms, _MAX_TICKET_TERMS, (1.0, 1.0))
         self._tail_slots.append(slots)
         self._tail_weights.append(np.rint(weights * _WEIGHT_STEPS).astype(np.uint16))
-        if len(self._tail_slots) == TAIL_TICKETS:
+        if len(self._tail_slots) == self._tail_tickets:
             self._seal()
         return self.ticket_count - 1
 
