@@ -1,6 +1,7 @@
 """Reads tickets from a file: JSON Lines, a JSON array, or CSV with a header."""
 
 import csv
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import msgspec
 
 from schemas.errors import AiOpsError
+from schemas.topics import MAX_RECORD_BYTES
 
 
 class TicketFileError(AiOpsError):
@@ -21,12 +23,12 @@ def read_tickets(path: Path) -> Iterator[dict[str, Any]]:
 
     Raises:
         OSError: the file can't be read.
-        TicketFileError: a line or an element is not an object.
+        TicketFileError: the file is not UTF-8, or a line or an element is not an object.
     """
     if path.suffix.lower() == ".csv":
         yield from _read_csv(path)
         return
-    content = path.read_bytes()
+    content = path.read_bytes().removeprefix(BOM_UTF8)
     if content.lstrip()[:1] == b"[":
         yield from _read_array(path, content)
         return
@@ -36,15 +38,25 @@ def read_tickets(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _read_csv(path: Path) -> Iterator[dict[str, Any]]:
+    # A cell may be as long as a record; the module's own limit is 128 KiB.
+    csv.field_size_limit(MAX_RECORD_BYTES)
     with path.open(encoding="utf-8-sig", newline="") as file:
-        for row in csv.DictReader(file):
-            yield {name: cell for name, cell in row.items() if name and cell}
+        reader = csv.DictReader(file, strict=True)
+        try:
+            for row in reader:
+                if None in row:
+                    raise TicketFileError(
+                        f"{path}, line {reader.line_num}: more cells than the header has"
+                    )
+                yield {name: cell for name, cell in row.items() if name and cell}
+        except (csv.Error, UnicodeDecodeError) as exc:
+            raise TicketFileError(f"{path}, line {reader.line_num + 1}: {exc}") from exc
 
 
 def _read_array(path: Path, content: bytes) -> Iterator[dict[str, Any]]:
     try:
         elements = msgspec.json.decode(content, type=list[msgspec.Raw])
-    except msgspec.DecodeError as exc:
+    except (ValueError, RecursionError) as exc:
         raise TicketFileError(f"{path}: {exc}") from exc
     for number, element in enumerate(elements, start=1):
         yield _object(bytes(element), f"{path}, element {number}")
@@ -53,5 +65,5 @@ def _read_array(path: Path, content: bytes) -> Iterator[dict[str, Any]]:
 def _object(text: bytes, place: str) -> dict[str, Any]:
     try:
         return msgspec.json.decode(text, type=dict[str, Any])
-    except msgspec.DecodeError as exc:
+    except (ValueError, RecursionError) as exc:
         raise TicketFileError(f"{place}: {exc}") from exc
