@@ -4,7 +4,7 @@ similar  CPU and wall milliseconds of a search for similar tickets, p50 and p95;
 lists    the same of pages, filters, the queue and the quality
 
 The server is AIOPS_TEST_POSTGRES, else an embedded one. CPU time is that of this process,
-which does all but the database's work; texts are made of seeded words whose frequencies fall as 1/rank.
+which does all but the database's work; texts are made of seeded words of falling frequency.
 """
 
 import asyncio

@@ -1,0 +1,93 @@
+"""The index of a project's tickets: what counts as a match, and what is passed over."""
+
+from collections.abc import Sequence
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from graphql_api.similar_tickets import ProjectIndex, numbers_in
+from graphql_api.store.ticket_texts import TicketText
+
+
+def text_of(number: int, title: str, body: str = "") -> TicketText:
+    return TicketText(f"T-{number}", number, title, body)
+
+
+def index_of(texts: Sequence[TicketText]) -> ProjectIndex:
+    index = ProjectIndex("shop")
+    index.add(texts)
+    return index
+
+
+def found(index: ProjectIndex, text: TicketText, *, only_earlier: bool = True) -> list[str]:
+    return [one.ticket_id for one in index.search(text, 10, only_earlier=only_earlier)]
+
+
+def test_only_what_came_before_is_found_for_a_ticket() -> None:
+    texts = [text_of(number, "the printer is on fire") for number in range(5)]
+    index = index_of(texts)
+
+    assert sorted(found(index, texts[3])) == ["T-0", "T-1", "T-2"]
+    assert sorted(found(index, texts[3], only_earlier=False)) == ["T-0", "T-1", "T-2", "T-4"]
+
+
+def test_of_tickets_of_one_moment_the_smaller_id_is_earlier() -> None:
+    texts = [TicketText(name, 7, "the printer is on fire", "") for name in ("a", "b", "c")]
+
+    assert found(index_of(texts), texts[1]) == ["a"]
+
+
+def test_many_better_matches_that_do_not_count_hide_none_that_does() -> None:
+    later = [text_of(number, "the printer is on fire") for number in range(100, 700)]
+    first = text_of(1, "a fire near the printer")
+    index = index_of([*later, first])
+
+    assert found(index, text_of(50, "the printer is on fire")) == ["T-1"]
+
+
+def test_a_former_text_is_passed_over() -> None:
+    index = index_of([text_of(1, "the printer is on fire"), text_of(2, "no paper in the printer")])
+    index.add([text_of(1, "all is well again")])
+
+    assert found(index, text_of(9, "the printer is on fire"))[0] == "T-2"
+    assert len(index.entries) == 3
+
+
+def test_a_text_that_is_added_again_changes_nothing() -> None:
+    texts = [text_of(number, f"error {number} of the printer") for number in range(5)]
+    index = index_of(texts)
+    index.add(texts)
+
+    assert len(index.entries) == 5
+
+
+def test_an_index_of_former_texts_is_stale() -> None:
+    index = index_of([])
+    for number in range(1_002):
+        index.add([text_of(1, f"text {number}")])
+
+    assert index.is_stale
+
+
+def test_a_text_without_words_finds_nothing() -> None:
+    assert found(index_of([text_of(1, "the printer")]), text_of(9, "!!", "...")) == []
+
+
+def test_numbers_are_the_words_with_digits() -> None:
+    title = "Upgrade (HADOOP-17) to v3.4.1, see https://x.org/2022: twice."
+
+    assert numbers_in(title) == {"hadoop-17", "v3.4.1", "https://x.org/2022"}
+    assert numbers_in("no number here") == set()
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.text(max_size=40), max_size=12))
+def test_any_texts_are_found_once_and_never_by_themselves(titles: list[str]) -> None:
+    texts = [text_of(number, title) for number, title in enumerate(titles)]
+    index = index_of(texts)
+
+    for text in texts:
+        names = found(index, text, only_earlier=False)
+
+        assert len(set(names)) == len(names)
+        assert text.ticket_id not in names
