@@ -14,6 +14,8 @@ from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 from schemas.chunks import StoredLine, unpack_lines
 
 POLL_S = 0.02
+# For a machine with other work; nothing here is a promise.
+PATIENCE_S = 180.0
 # Partition and offset; with the index of the event.
 Place: TypeAlias = tuple[int, int]
 LinePlace: TypeAlias = tuple[int, int, int]
@@ -109,7 +111,11 @@ async def stored_partitions(dsn: str, topic: str) -> dict[int, int]:
 
 
 async def wait_until(
-    is_true: Callable[[dict[int, int]], bool], dsn: str, topic: str, *, timeout_s: float = 90.0
+    is_true: Callable[[dict[int, int]], bool],
+    dsn: str,
+    topic: str,
+    *,
+    timeout_s: float = PATIENCE_S,
 ) -> float:
     """Return the seconds until the stored offsets are as wanted; the database may go away."""
     started, stored = time.monotonic(), dict[int, int]()
@@ -131,7 +137,7 @@ async def wait_until(
 
 
 async def wait_until_stored(
-    dsn: str, topic: str, truth: Iterable[Place], *, timeout_s: float = 90.0
+    dsn: str, topic: str, truth: Iterable[Place], *, timeout_s: float = PATIENCE_S
 ) -> float:
     """Return the seconds until all the records of `truth` are stored."""
     ends: dict[int, int] = {}

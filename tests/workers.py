@@ -12,7 +12,7 @@ from typing import IO
 
 ROOT = Path(__file__).parent.parent
 # More than the worker's own hard limit for a stop.
-EXIT_TIMEOUT_S = 90.0
+EXIT_TIMEOUT_S = 180.0
 
 
 class WorkerProcess:

@@ -10,6 +10,7 @@ from schemas.settings import Settings
 from streams.finalizer import Finalizer
 from tests.ledger import (
     NO_DIFFERENCE,
+    PATIENCE_S,
     difference,
     produce,
     read_topic,
@@ -58,7 +59,7 @@ class LogStream(msgspec.Struct, kw_only=True):
                 timestamp_ms=START_MS + part * SLICE_MS,
             )
 
-    async def wait_for_progress(self, records: int, *, timeout_s: float = 90.0) -> float:
+    async def wait_for_progress(self, records: int, *, timeout_s: float = PATIENCE_S) -> float:
         """Return the seconds until so many records are stored."""
         return await wait_until(
             lambda stored: sum(stored.values()) >= records,

@@ -16,6 +16,7 @@ from schemas.topics import dead_letter_topic
 from tests.integration.streams.conftest import LARGE, MakeLogsTopic
 from tests.ledger import (
     NO_DIFFERENCE,
+    PATIENCE_S,
     difference,
     produce,
     read_topic,
@@ -26,7 +27,7 @@ from tests.ledger import (
 from tests.servers import embedded_kafka
 from tests.workers import running_worker, worker_settings
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 BINARY = b"\x07\x80\x81\xff\x00" * 20
 FIVE_MB = b"ERROR " + b"x" * 5_000_000
@@ -129,7 +130,7 @@ def read_records(bootstrap: str, topic: str, count: int) -> list[Any]:
     """Return the first records of partition 0 of a topic, waiting for them."""
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": f"{topic}.reader"})
     consumer.assign([TopicPartition(topic, 0, 0)])
-    found = consumer.consume(count, timeout=60)
+    found = consumer.consume(count, timeout=PATIENCE_S)
     consumer.close()
     assert len(found) == count
     return list(found)

@@ -21,6 +21,7 @@ from streams.worker import STOP_TIMEOUT_S
 from tests.integration.streams.conftest import MakeLogsTopic
 from tests.ledger import (
     NO_DIFFERENCE,
+    PATIENCE_S,
     POLL_S,
     difference,
     produce,
@@ -30,7 +31,7 @@ from tests.ledger import (
 )
 from tests.workers import WorkerProcess, running_worker, worker_settings
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 # The hard limit for a stop, and a loaded machine's time to notice.
 STOP_LIMIT_S = STOP_TIMEOUT_S + 5
@@ -40,7 +41,9 @@ def lines(count: int, label: str = "request") -> list[bytes | None]:
     return [f"INFO {label} {number} served".encode() for number in range(count)]
 
 
-async def wait_until_printed(worker: WorkerProcess, text: str, *, timeout_s: float = 60) -> None:
+async def wait_until_printed(
+    worker: WorkerProcess, text: str, *, timeout_s: float = PATIENCE_S
+) -> None:
     started = time.monotonic()
     while text not in worker.printed():
         assert worker.is_running(), worker.printed()
@@ -51,7 +54,7 @@ async def wait_until_printed(worker: WorkerProcess, text: str, *, timeout_s: flo
 def refusal(settings: dict[str, str]) -> str:
     """Return the one line that a worker prints when it ends with status 2."""
     with running_worker("logs", settings=settings) as worker:
-        status = worker.wait(60)
+        status = worker.wait()
         printed = worker.printed().splitlines()
     assert status == 2
     assert len(printed) == 1, printed
@@ -159,7 +162,7 @@ async def test_retention_that_overtakes_a_running_worker_costs_one_restart(
         kafka_admin.delete_records({TopicPartition(topic, 0): 49})
         await transaction.rollback()
         await connection.close()
-        status = worker.wait(60)
+        status = worker.wait()
         worker.start()
         truth = read_topic(kafka_server, topic, 1)
         await wait_until_stored(database, topic, truth)
@@ -183,7 +186,7 @@ async def test_a_topic_made_anew_is_refused_and_never_read(
         # More than before: the offsets alone would not tell.
         produce(kafka_server, topic, lines(200, "other"))
         worker.start()
-        status = worker.wait(60)
+        status = worker.wait()
         printed = worker.printed()
 
     assert status == 2
@@ -316,7 +319,7 @@ async def test_the_supervisor_starts_killed_children_again_and_ends_with_a_fatal
         truth = read_topic(own_kafka.bootstrap, "logs.raw", 1)
         await wait_until_stored(database, "logs.raw", truth)
         produce(own_kafka.bootstrap, "logs.raw", [b"\x07\x80\x81\xff\x00" * 20] * 3_000)
-        status = supervisor.wait(90)
+        status = supervisor.wait()
         printed = supervisor.printed()
 
     assert status == 1
