@@ -8,6 +8,8 @@ bits become text.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate, chain
+from operator import sub
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import msgspec
@@ -90,7 +92,7 @@ def pack_lines(lines: Sequence[StoredLine]) -> bytes:
     The same lines always give the same bytes.
     """
     events = [line.event for line in lines]
-    raws = [_pack_raw(line.raw, line.event.body) for line in lines]
+    raw_forms, texts = _pack_texts(lines)
     packed = _Packed(
         version=FORMAT_VERSION,
         offset_steps=_steps([line.offset for line in lines]),
@@ -101,10 +103,8 @@ def pack_lines(lines: Sequence[StoredLine]) -> bytes:
         services=_code([event.service for event in events]),
         hosts=_code([event.host for event in events]),
         shape_ids=_code([line.shape_id for line in lines]),
-        raw_forms=bytes([form for form, _ in raws]),
-        texts=[
-            text for event, (_, raw) in zip(events, raws, strict=True) for text in (event.body, raw)
-        ],
+        raw_forms=raw_forms,
+        texts=texts,
         attributes=[event.attributes or None for event in events],
         traces=[
             (number, event.trace_id, event.span_id)
@@ -238,14 +238,20 @@ def _lines(packed: _Packed) -> Iterator[StoredLine]:
         )
 
 
-def _pack_raw(raw: RawText | None, body: str) -> tuple[int, str]:
-    if raw is None:
-        return _RAW_ABSENT, ""
-    if raw.is_base64:
-        return _RAW_BASE64, raw.text
-    if raw.text.endswith(body):
-        return _RAW_PREFIX, raw.text[: len(raw.text) - len(body)]
-    return _RAW_WHOLE, raw.text
+def _pack_texts(lines: Sequence[StoredLine]) -> tuple[bytes, list[str]]:
+    """Return how each line's raw text is kept, and the texts: body, raw, body, raw ..."""
+    forms = bytearray()
+    texts: list[str] = []
+    for line in lines:
+        body, raw = line.event.body, line.raw
+        form, kept = _RAW_ABSENT, ""
+        if raw is not None:
+            form, kept = _RAW_BASE64 if raw.is_base64 else _RAW_WHOLE, raw.text
+            if form == _RAW_WHOLE and kept.endswith(body):
+                form, kept = _RAW_PREFIX, kept[: len(kept) - len(body)]
+        forms.append(form)
+        texts += (body, kept)
+    return bytes(forms), texts
 
 
 def _unpack_raw(form: int, text: str, body: str) -> RawText | None:
@@ -258,20 +264,18 @@ def _unpack_raw(form: int, text: str, body: str) -> RawText | None:
 
 def _steps(values: Sequence[int]) -> list[int]:
     """Return each value minus the one before it; the first stays."""
-    return [value - before for value, before in zip(values, [0, *values], strict=False)]
+    return [*map(sub, values, chain((0,), values))]
 
 
 def _sums(steps: Iterable[int]) -> Iterator[int]:
-    total = 0
-    for step in steps:
-        total += step
-        yield total
+    return accumulate(steps)
 
 
 def _code(column: Sequence[_T]) -> _Coded[_T]:
-    numbers: dict[_T, int] = {}
-    codes = [numbers.setdefault(value, len(numbers)) for value in column]
-    return _Coded(list(numbers), bytes(codes) if len(numbers) <= _MAX_BYTE_CODES else codes)
+    values = list(dict.fromkeys(column))
+    numbers = {value: number for number, value in enumerate(values)}
+    codes = [numbers[value] for value in column]
+    return _Coded(values, bytes(codes) if len(values) <= _MAX_BYTE_CODES else codes)
 
 
 def _decode(column: _Coded[_T]) -> Iterator[_T]:

@@ -1,7 +1,8 @@
 """What is counted for a block (65,536 offsets of one partition): a function of its records."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
+from itertools import groupby
 from typing import Final, TypeAlias
 
 import msgspec
@@ -19,6 +20,8 @@ MAX_SERVICE_CHARACTERS: Final = 200
 MinuteKey: TypeAlias = tuple[str, int]
 # Shape id and severity number.
 LineKind: TypeAlias = tuple[int, int]
+# Service, minute, severity number and shape id.
+_GroupKey: TypeAlias = tuple[str | None, int, int, int]
 
 
 class MinuteTally(msgspec.Struct, kw_only=True):
@@ -31,12 +34,6 @@ class MinuteTally(msgspec.Struct, kw_only=True):
     last_event_ns: int
     late: int = 0
     kinds: Counter[LineKind] = msgspec.field(default_factory=Counter)
-
-    def add(self, kind: LineKind, timestamp_ns: int) -> None:
-        """Count one more line."""
-        self.kinds[kind] += 1
-        self.first_event_ns = min(self.first_event_ns, timestamp_ns)
-        self.last_event_ns = max(self.last_event_ns, timestamp_ns)
 
     def merge(self, other: "MinuteTally") -> None:
         """Add the counts of other lines of the same minute."""
@@ -58,12 +55,6 @@ class ShapeSighting(msgspec.Struct, kw_only=True):
     example_index: int
     example: str
 
-    def add(self, timestamp_ns: int) -> None:
-        """Count one more line; lines come in order of offset, so the example stays."""
-        self.lines += 1
-        self.first_event_ns = min(self.first_event_ns, timestamp_ns)
-        self.last_event_ns = max(self.last_event_ns, timestamp_ns)
-
 
 class BlockTally:
     """Counts over records of one block, added in order of offset."""
@@ -78,43 +69,70 @@ class BlockTally:
         self.minutes: dict[MinuteKey, MinuteTally] = {}
         self.shapes: dict[int, ShapeSighting] = {}
 
-    def add(self, prepared: PreparedRecord) -> None:
-        """Count one record and its lines."""
-        self.records += 1
-        self.events += len(prepared.lines)
-        if prepared.dropped is not None:
-            self.dropped[prepared.dropped] += 1
-        if prepared.rejection is not None:
-            self.dead_lettered[prepared.rejection.reason] += 1
-        for line in prepared.lines:
-            self._add_line(line)
+    def add(self, records: Iterable[PreparedRecord]) -> None:
+        """Count records and their lines."""
+        # Lines that count for the same numbers, in order of the first of each group.
+        groups: defaultdict[_GroupKey, list[PreparedLine]] = defaultdict(list)
+        for record in records:
+            self.records += 1
+            if record.dropped is not None:
+                self.dropped[record.dropped] += 1
+            if record.rejection is not None:
+                self.dead_lettered[record.rejection.reason] += 1
+            for line in record.lines:
+                stored, event = line.stored, line.stored.event
+                minute = event.timestamp_ns // MINUTE_NS
+                groups[event.service, minute, event.severity_number, stored.shape_id].append(line)
+        for (service, minute, severity_number, _), lines in groups.items():
+            self._add_group((service_key(service), minute), severity_number, lines)
 
-    def _add_line(self, line: PreparedLine) -> None:
-        stored, event = line.stored, line.stored.event
-        service = service_key(event.service)
-        key = (service, event.timestamp_ns // MINUTE_NS)
-        minute = self.minutes.get(key)
-        if minute is None:
-            minute = self.minutes[key] = MinuteTally(
-                first_event_ns=event.timestamp_ns, last_event_ns=event.timestamp_ns
-            )
-        minute.add((stored.shape_id, event.severity_number), event.timestamp_ns)
-        if is_late(event.timestamp_ns, stored.record_ms, self.window_ns):
-            minute.late += 1
-        sighting = self.shapes.get(stored.shape_id)
-        if sighting is not None:
-            sighting.add(event.timestamp_ns)
+    def _add_group(self, key: MinuteKey, severity_number: int, lines: list[PreparedLine]) -> None:
+        self.events += len(lines)
+        times = [line.stored.event.timestamp_ns for line in lines]
+        first_ns, last_ns = min(times), max(times)
+        shape_id = lines[0].stored.shape_id
+        tally = MinuteTally(
+            first_event_ns=first_ns,
+            last_event_ns=last_ns,
+            late=_count_late(lines, first_ns, self.window_ns),
+            kinds=Counter({(shape_id, severity_number): len(lines)}),
+        )
+        minute = self.minutes.setdefault(key, tally)
+        if minute is not tally:
+            minute.merge(tally)
+        self._add_sighting(key[0], lines, first_ns, last_ns)
+
+    def _add_sighting(
+        self, service: str, lines: list[PreparedLine], first_ns: int, last_ns: int
+    ) -> None:
+        line = lines[0]
+        seen = self.shapes.get(line.stored.shape_id)
+        if seen is not None:
+            # Groups come in order of their first lines, so the example stays.
+            seen.lines += len(lines)
+            seen.first_event_ns = min(seen.first_event_ns, first_ns)
+            seen.last_event_ns = max(seen.last_event_ns, last_ns)
             return
-        self.shapes[stored.shape_id] = ShapeSighting(
+        self.shapes[line.stored.shape_id] = ShapeSighting(
             service=service,
             shape=line.shape,
-            lines=1,
-            first_event_ns=event.timestamp_ns,
-            last_event_ns=event.timestamp_ns,
-            example_offset=stored.offset,
-            example_index=stored.index,
-            example=event.body[:MAX_EXAMPLE_CHARACTERS],
+            lines=len(lines),
+            first_event_ns=first_ns,
+            last_event_ns=last_ns,
+            example_offset=line.stored.offset,
+            example_index=line.stored.index,
+            example=line.stored.event.body[:MAX_EXAMPLE_CHARACTERS],
         )
+
+
+def _count_late(lines: list[PreparedLine], first_ns: int, window_ns: int) -> int:
+    newest_ms = max(line.stored.record_ms for line in lines)
+    # No window begins a whole width before its lines: mostly none can be late.
+    if newest_ms * NS_PER_MS <= first_ns + window_ns:
+        return 0
+    return sum(
+        is_late(line.stored.event.timestamp_ns, line.stored.record_ms, window_ns) for line in lines
+    )
 
 
 def is_late(event_ns: int, record_ms: int, window_ns: int) -> bool:
@@ -131,11 +149,9 @@ def service_key(service: str | None) -> str:
 
 def tally_blocks(records: Iterable[PreparedRecord], window_ns: int) -> list[BlockTally]:
     """Return the tallies of the blocks the records lie in; records come in order of offset."""
-    tallies: dict[int, BlockTally] = {}
-    for prepared in records:
-        block = block_of(prepared.offset)
-        tally = tallies.get(block)
-        if tally is None:
-            tally = tallies[block] = BlockTally(block, window_ns)
-        tally.add(prepared)
-    return list(tallies.values())
+    tallies = []
+    for block, of_block in groupby(records, key=lambda record: block_of(record.offset)):
+        tally = BlockTally(block, window_ns)
+        tally.add(of_block)
+        tallies.append(tally)
+    return tallies

@@ -42,25 +42,26 @@ def decode_record(record: SourceRecord, *, fallback_ms: int) -> Decoded:
     value = record.value
     if value is None:
         return Decoded(dropped=TOMBSTONE)
+    timestamp_ms = _timestamp_ms(record, fallback_ms)
+    plain = None if record.headers else read_plain_line(value, timestamp_ms * MS_NS)
+    if plain is not None:
+        return Decoded((plain,))
     try:
         if len(value) > payloads.MAX_VALUE_BYTES:
             raise MalformedEventError("too_large", f"{len(value)} bytes")  # noqa: TRY301 (one exit)
-        reference = _reference_of(record, fallback_ms)
-        plain = None if record.headers else read_plain_line(value, reference.ns)
-        return Decoded((plain,)) if plain is not None else _decode_value(value, reference)
+        return _decode_value(value, _reference_of(timestamp_ms, record.headers))
     except MalformedEventError as exc:
         return Decoded(rejection=Rejection(exc.reason, exc.detail))
 
 
-def _reference_of(record: SourceRecord, fallback_ms: int) -> Reference:
+def _timestamp_ms(record: SourceRecord, fallback_ms: int) -> int:
     has_time = 0 < record.timestamp_ms <= MAX_TIMESTAMP_MS
-    timestamp_ms = record.timestamp_ms if has_time else fallback_ms
-    if not record.headers:
+    return record.timestamp_ms if has_time else fallback_ms
+
+
+def _reference_of(timestamp_ms: int, headers: Headers) -> Reference:
+    if not headers:
         return Reference(ns=timestamp_ms * MS_NS)
-    return _headed_reference(timestamp_ms, record.headers)
-
-
-def _headed_reference(timestamp_ms: int, headers: Headers) -> Reference:
     texts = {name: (value or b"").decode(errors="replace") for name, value in headers}
     trace_id, span_id = parse_traceparent(texts.get("traceparent"))
     return Reference(

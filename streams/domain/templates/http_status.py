@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from streams.domain.templates.lexicon import HTTP_METHODS
@@ -44,8 +45,10 @@ def _stands_as_status(before: Sequence[str], after: Sequence[str]) -> bool:
 _STATUS_CLASS: Final = re.compile(r"(?<![0-9])([1-5])[0-9]{2}(?=[^0-9]*$)")
 _SERVER_ERROR: Final = re.compile(r"(?<![0-9])(5)[0-9]{2}(?=[^0-9]*$)")
 _ANY_NUMBER: Final = re.compile("[0-9]+(?=[^0-9]*$)")
+_CACHED_STATUSES: Final = 1_024
 
 
+@lru_cache(maxsize=_CACHED_STATUSES)
 def mask_status(exact: str, previous: str) -> str:
     """Return the exact token with its HTTP status as a class: `4<*>`.
 

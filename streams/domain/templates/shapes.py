@@ -147,7 +147,8 @@ def _plan(masked: list[str], joined: str) -> str | _Variants:
 
 
 def _variant_shape(variants: _Variants, line: str) -> str:
-    exact = split_tokens(line.translate(CLEAN))
+    # A printable line has none of the characters that CLEAN is about.
+    exact = split_tokens(line if line.isprintable() else line.translate(CLEAN))
     masked = variants.masked_tokens
     kept = {index: exact_weak(masked[index], exact[index]) for index in variants.weak_indices}
     status = variants.status_index

@@ -24,7 +24,36 @@ TIMES = st.sampled_from(
         "2026-11-25T07:00",
     ]
 )
-LEVELS = st.sampled_from(["INFO", "WARN", "WARNING", "FATAL", "NOTICE", "info", "INFO:", "[INFO]"])
+LEVELS = st.sampled_from(
+    [
+        "INFO",
+        "WARN",
+        "WARNING",
+        "FATAL",
+        "NOTICE",
+        "info",
+        "INFO:",
+        "[INFO]",
+        "[SEVERE]",
+        "[INFO",
+        "INFO]",
+    ]
+)
+GROUPS = st.sampled_from(
+    [
+        "",
+        "",
+        "[main] ",
+        "[worker-7] ",
+        "[a.b.C] ",
+        "[INFO] ",
+        "[error] ",
+        "[Nov] ",
+        "[17] ",
+        "[a]",
+        "[]",
+    ]
+)
 WORDS = st.sampled_from(
     [
         "request",
@@ -59,10 +88,11 @@ WORDS = st.sampled_from(
     ]
 )
 LINES = st.builds(
-    lambda time, gap, level, words: f"{time}{gap}{level} {' '.join(words)}".encode(),
+    lambda time, gap, level, group, words: f"{time}{gap}{level} {group}{' '.join(words)}".encode(),
     TIMES,
     st.sampled_from([" ", "  "]),
     LEVELS,
+    GROUPS,
     st.lists(WORDS, min_size=1, max_size=6),
 )
 
@@ -88,12 +118,21 @@ def test_the_usual_line_is_answered() -> None:
     )
 
 
+@pytest.mark.parametrize("head", ["[INFO] [worker-7]", "INFO [worker-7]"])
+def test_a_group_is_part_of_the_message(head: str) -> None:
+    plain = read(f"2026-11-25T07:00:01Z {head} took 3 ms".encode())
+
+    assert plain is not None
+    assert (plain.body, plain.severity_text) == ("[worker-7] took 3 ms", "INFO")
+
+
 @pytest.mark.parametrize(
     "line",
     [
         b"2026-11-25T07:00:01Z INFO a.b.Logger: a logger is a format",
         b"2026-11-25T07:00:01Z INFO key=value pairs are one",
-        b"2026-11-25T07:00:01Z INFO [main] so are groups",
+        b"2026-11-25T07:00:01Z INFO so are [main] groups",
+        b"2026-11-25T07:00:01Z INFO [error] a level in a group is one",
         b"2026-11-25T07:00:01Z INFO two\nlines",
         b"2026-11-25T07:00:01Z INFO caf\xc3\xa9 is no ASCII",
         b"2026-11-28T07:00:01Z INFO days after the record",
