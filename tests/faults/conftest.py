@@ -14,12 +14,14 @@ from tests.conftest import MakeTopic
 from tests.faults.log_stream import LogStream
 
 PARTITIONS = 4
+# Records are older than the broker's default retention.
+KEPT = {"retention.ms": "-1"}
 
 
 @pytest.fixture
 def log_stream(kafka_server: str, database: str, make_topic: MakeTopic) -> LogStream:
     """A stream on the session's servers."""
-    topic = make_topic("logs", partitions=PARTITIONS)
+    topic = make_topic("logs", partitions=PARTITIONS, config=KEPT)
     make_topic(dead_letter_topic("logs"), partitions=PARTITIONS)
     return LogStream(bootstrap=kafka_server, dsn=database, topic=topic, partitions=PARTITIONS)
 
@@ -30,7 +32,7 @@ async def own_postgres_stream(
 ) -> LogStream:
     """A stream whose database server may be stopped."""
     await migrate(own_postgres.dsn)
-    topic = make_topic("logs", partitions=PARTITIONS)
+    topic = make_topic("logs", partitions=PARTITIONS, config=KEPT)
     make_topic(dead_letter_topic("logs"), partitions=PARTITIONS)
     return LogStream(
         bootstrap=kafka_server, dsn=own_postgres.dsn, topic=topic, partitions=PARTITIONS
@@ -43,7 +45,8 @@ def own_kafka_stream(own_kafka: Kafka, database: str) -> LogStream:
     with admin_of(own_kafka.bootstrap) as admin:
         names = ["logs", dead_letter_topic("logs")]
         admin.create_topics(
-            [NewTopic(name, PARTITIONS, 1) for name in names], wait_for_metadata=True
+            [NewTopic(name, PARTITIONS, 1, topic_configs=KEPT) for name in names],
+            wait_for_metadata=True,
         )
     return LogStream(
         bootstrap=own_kafka.bootstrap, dsn=database, topic="logs", partitions=PARTITIONS

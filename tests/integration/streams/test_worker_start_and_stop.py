@@ -47,7 +47,7 @@ async def wait_until_printed(
     started = time.monotonic()
     while text not in worker.printed():
         assert worker.is_running(), worker.printed()
-        assert time.monotonic() - started < timeout_s
+        assert time.monotonic() - started < PATIENCE_S
         await asyncio.sleep(POLL_S)
 
 
