@@ -17,6 +17,6 @@ class TicketSubscription:
         """Yield tickets with their new triage."""
         async with info.context.services.triage_feed.subscribed() as subscriber:
             while True:
-                row = await subscriber.get()
-                if project is None or row.project == project:
-                    yield Ticket.from_row(row)
+                for row in await subscriber.get():
+                    if project is None or row.project == project:
+                        yield Ticket.from_row(row)

@@ -19,8 +19,8 @@ _REMEMBERED: Final = 10_000
 _READ_AT_ONCE: Final = 200
 
 
-class TriageFeed(Feed[TicketRow]):
-    """Tickets as they are triaged, each triage once."""
+class TriageFeed(Feed[list[TicketRow]]):
+    """Tickets as they are triaged, each triage once; those of a batch come together."""
 
     def __init__(self, database: Database, listener: Listener) -> None:
         super().__init__(database)
@@ -59,16 +59,17 @@ class TriageFeed(Feed[TicketRow]):
             self._keys.update(dict.fromkeys(keys))
             raise
         by_key = {(row.project, row.ticket_id): row for row in found}
-        for key in keys:
-            if key in by_key:
-                self._publish_once(key, by_key[key])
+        new = [by_key[key] for key in keys if key in by_key and self._is_new(key, by_key[key])]
+        if new:
+            self._publish(new, len(new))
 
-    def _publish_once(self, key: TicketKey, row: TicketRow) -> None:
+    def _is_new(self, key: TicketKey, row: TicketRow) -> bool:
+        """Tell whether a triage was not published yet, and remember it."""
         if row.triage is None or self._known.get(key) == row.triage.triaged_at:
-            return
+            return False
         moment = self._known[key] = row.triage.triaged_at
         self._known.move_to_end(key)
         if len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
         self._newest = max(self._newest or moment, moment)
-        self._publish(row)
+        return True
