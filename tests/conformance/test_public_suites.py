@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,18 +48,18 @@ def node_modules() -> Path:
     return modules
 
 
-async def run(*command: str, stdin: str = "") -> str:
+async def run(*command: str, stdin: str = "", environment: Mapping[str, str] | None = None) -> str:
     """Return what a command prints."""
     process = await asyncio.create_subprocess_exec(
         *command,
         cwd=HERE,
-        env={**os.environ, "PATH": PATH},
+        env={**os.environ, "PATH": PATH, **(environment or {})},
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
     out, err = await process.communicate(stdin.encode())
-    assert process.returncode == 0, err.decode()
+    assert process.returncode == 0, out.decode() + err.decode()
     return out.decode()
 
 
