@@ -45,6 +45,8 @@ _MAX_BRACKETS: Final = 1_000_000
 """A text with more objects and lists than this is taken as text: reading it would take seconds."""
 _MAX_MEMBERS: Final = 500_000
 """The same for members: ten thousand OTLP records, the most that one value may hold, have fewer."""
+_MAX_LENIENT_COMMAS: Final = 1_000_000
+"""A text with more is JSON only if it is so strictly: repairing it would take seconds."""
 _PREFIX_OF_MANY: Final = 2_000_000
 _ELEMENTS: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _PREFIX_CHARS: Final = 65_536
@@ -62,7 +64,8 @@ def read_documents(text: str) -> list[Document] | None:
     """
     bracket_count = text.count("{") + text.count("[")
     if bracket_count > MAX_DEPTH:
-        check_depth(text)
+        # Of very many brackets no more is read than a prefix.
+        check_depth(text if bracket_count <= _MAX_BRACKETS else text[:_PREFIX_OF_MANY])
     if bracket_count > _MAX_BRACKETS or _has_too_many_members(text):
         _refuse_many(text)
         return None
@@ -71,7 +74,9 @@ def read_documents(text: str) -> list[Document] | None:
         value = (_STRICT_BULK if is_bulk else _STRICT).decode(text)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         documents = _read_lines(text)
-        return _read_leniently(text, is_bulk=is_bulk) if documents is None else documents
+        if documents is None and text.count(",") <= _MAX_LENIENT_COMMAS:
+            documents = _read_leniently(text, is_bulk=is_bulk)
+        return documents
     return collect_documents([(value, text)])
 
 

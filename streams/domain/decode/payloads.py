@@ -5,7 +5,7 @@ from codecs import getincrementaldecoder
 from typing import Final, NamedTuple
 
 from schemas.errors import MalformedEventError
-from streams.domain.decode.cleaning import REPLACEMENT
+from streams.domain.decode.cleaning import MAX_QUICK_CHARS, REPLACEMENT
 
 MAX_VALUE_BYTES: Final = 16 * 1024 * 1024
 MAX_INFLATED_BYTES: Final = 64 * 1024 * 1024
@@ -77,7 +77,7 @@ def decode_text(value: bytes) -> Text:
     value = value.strip(b"\0").removeprefix(_UTF8_BOM).strip(b"\0")
     try:
         text = value.decode()
-        if text.isprintable():
+        if len(value) <= MAX_QUICK_CHARS and text.isprintable():
             return Text(text, 0)
         foreign = len(value) - len(value.translate(None, _CONTROLS))
     except UnicodeDecodeError:

@@ -41,6 +41,9 @@ _HEAD: Final = re.compile(
 
 _SEARCHED_CHARS: Final = 16 * 1024 * 1024
 """Beyond the size of a value, as after gunzip, no line starts an event."""
+_MAX_LINES: Final = 1_000_000
+_SEARCHED_CHARS_OF_MANY_LINES: Final = 2 * 1024 * 1024
+"""The same when there are so many lines: each is a candidate to be looked at."""
 
 
 def split_events(text: str) -> list[str]:
@@ -52,7 +55,7 @@ def split_events(text: str) -> list[str]:
     if "\n" not in text:
         return [text]
     starts = [0]
-    for match in _HEAD.finditer(text, 0, _SEARCHED_CHARS):
+    for match in _HEAD.finditer(text, 0, _searched_chars(text)):
         start = match.end()
         if _starts_event(text, start):
             starts.append(start)
@@ -61,6 +64,11 @@ def split_events(text: str) -> list[str]:
     starts.append(len(text))
     parts = (text[start:end].strip() for start, end in pairwise(starts))
     return [part for part in parts if part]
+
+
+def _searched_chars(text: str) -> int:
+    has_many_lines = text.count("\n", 0, _SEARCHED_CHARS) > _MAX_LINES
+    return _SEARCHED_CHARS_OF_MANY_LINES if has_many_lines else _SEARCHED_CHARS
 
 
 def _starts_event(text: str, start: int) -> bool:

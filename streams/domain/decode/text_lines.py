@@ -21,7 +21,8 @@ TimedReader = Callable[[str, Moment, int], Level | None]
 _LEVEL_NEXT: Final = re.compile(rf" +({LEVEL})(?= )")
 _MAX_HEAD: Final = 1000
 _SPRING_HEAD: Final = 24
-_WORD: Final = re.compile("[A-Za-z]+")
+# Longer than any opening word, and no longer: a text may be one word of megabytes.
+_WORD: Final = re.compile("[A-Za-z]{1,20}")
 # Level words, .NET's, and the letters that klog and Ruby's Logger begin with.
 _OPENING_WORDS: Final = LEVEL_WORDS | frozenset(
     names("trce dbug info warn fail crit d i w e f a u v sun mon tue wed thu fri sat")

@@ -48,7 +48,6 @@ _ANY_NUMBER: Final = re.compile("[0-9]+(?=[^0-9]*$)")
 _CACHED_STATUSES: Final = 1_024
 
 
-@lru_cache(maxsize=_CACHED_STATUSES)
 def mask_status(exact: str, previous: str) -> str:
     """Return the exact token with its HTTP status as a class: `4<*>`.
 
@@ -56,6 +55,10 @@ def mask_status(exact: str, previous: str) -> str:
     text only mentions (`status: 404`) is a parameter unless the server failed.
     """
     is_mentioned = previous.endswith(":") and not previous.endswith(('":', "':"))
-    pattern = _SERVER_ERROR if is_mentioned else _STATUS_CLASS
+    return _classed(exact, _SERVER_ERROR if is_mentioned else _STATUS_CLASS)
+
+
+@lru_cache(maxsize=_CACHED_STATUSES)
+def _classed(exact: str, pattern: re.Pattern[str]) -> str:
     classed = pattern.sub(rf"\1{WILDCARD}", exact)
     return classed if classed != exact else _ANY_NUMBER.sub(WILDCARD, exact)

@@ -152,3 +152,24 @@ def test_a_record_without_time_takes_the_clock_and_headers_name_it() -> None:
 
 def test_an_absurd_record_time_is_none() -> None:
     assert time_of("x", timestamp_ms=2**62) == "2026-03-14T08:27:54.1Z"
+
+
+def test_json_to_be_repaired_with_very_many_commas_is_text() -> None:
+    value = '{"message":"a\tb","list":[' + "1," * 1_000_001 + "1]}"
+
+    assert event_of(value.replace("\t", " ")).body == "a b"
+    assert event_of(value).body.startswith(value[:100])
+
+
+def test_of_very_many_brackets_the_depth_is_that_of_a_prefix() -> None:
+    many = "[]" * 1_000_001
+
+    assert event_of(f"[{many}]" + "[" * 101).body.startswith("[[][]")
+    assert decode("[" * 101 + many).rejection is not None
+
+
+def test_of_very_many_lines_the_last_ones_start_no_event() -> None:
+    event = "\n2026-03-14T08:26:53Z INFO x"
+
+    assert len(decode("a" + event + "\na" * 1_100_000 + event).events) == 2
+    assert len(decode("a" + event + "\na" * 900_000 + event).events) == 3
