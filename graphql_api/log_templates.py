@@ -65,7 +65,7 @@ class LogTemplateQuery:
         found = await select_template(info.context.services.database, parse_template_id(id))
         return LogTemplate.from_stored(found) if found else None
 
-    @strawberry.field(description="Templates, the most recently seen first.")
+    @strawberry.field(description="Templates, the newest first: by the time of their first event.")
     async def templates(
         self,
         info: Info,
@@ -84,7 +84,7 @@ class LogTemplateQuery:
         rows, has_next = split_page(found, size)
         return connection_of(
             [LogTemplate.from_stored(row) for row in rows],
-            [encode_cursor([row.last_event_ns, row.template_id]) for row in rows],
+            [encode_cursor([row.first_event_ns, row.template_id]) for row in rows],
             has_next=has_next,
             after=after,
         )

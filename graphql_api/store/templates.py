@@ -42,6 +42,8 @@ async def select_template(database: Database, template_id: int) -> StoredTemplat
     return _from_row(row) if row else None
 
 
+# By the first event, which stays: by the last, a template seen while somebody walks the list would
+# jump over the cursor and be missed.
 SELECT_TEMPLATES: Final = """
 SELECT t.template_id, t.service, t.text, t.first_event_ns, t.last_event_ns, t.example_id, t.example,
        coalesce((SELECT sum(b.lines) FROM log_shape_templates AS a
@@ -51,15 +53,15 @@ FROM (
     SELECT * FROM log_templates
     WHERE ($1::text IS NULL OR service = $1)
       AND ($2::text IS NULL OR strpos(lower(text), lower($2)) > 0)
-      AND (last_event_ns, template_id) < ($3, $4)
-    ORDER BY last_event_ns DESC, template_id DESC LIMIT $5
+      AND (first_event_ns, template_id) < ($3, $4)
+    ORDER BY first_event_ns DESC, template_id DESC LIMIT $5
 ) AS t
-ORDER BY t.last_event_ns DESC, t.template_id DESC
+ORDER BY t.first_event_ns DESC, t.template_id DESC
 """
 
 
 class TemplateFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which templates are wanted: of a service, with a text, below (last_event_ns, id)."""
+    """Which templates are wanted: of a service, with a text, below (first_event_ns, id)."""
 
     service: str | None
     text: str | None
@@ -69,7 +71,10 @@ class TemplateFilter(msgspec.Struct, frozen=True, kw_only=True):
 async def select_templates(
     database: Database, wanted: TemplateFilter, limit: int
 ) -> list[StoredTemplate]:
-    """Return templates, the most recently seen first."""
+    """Return templates, the newest first.
+
+    Walking the pages misses none; one whose first event turns out to be older may come twice.
+    """
     place = wanted.after or (2**63 - 1, 2**63 - 1)
     rows = await database.fetch(SELECT_TEMPLATES, wanted.service, wanted.text, *place, limit)
     return [_from_row(row) for row in rows]
