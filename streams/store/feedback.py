@@ -143,6 +143,15 @@ async def forget_from(connection: Connection, offset: int) -> None:
     await connection.execute(UPDATE_GENERATION)
 
 
+DELETE_ALL_FEEDBACK: Final = "DELETE FROM feedback_events"
+
+
+async def delete_all_feedback(connection: Connection) -> None:
+    """Remove all feedback and what was derived from it."""
+    await connection.execute(DELETE_ALL_FEEDBACK)
+    await forget_from(connection, 0)
+
+
 class Snapshot(msgspec.Struct, frozen=True):
     """The model as it was when it had learned the feedback below the offset."""
 

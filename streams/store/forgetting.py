@@ -3,6 +3,8 @@
 from typing import Final
 
 from schemas.db.pool import Connection
+from schemas.topics import TICKETS_RAW, TRIAGE_FEEDBACK
+from streams.store.feedback import delete_all_feedback
 from streams.store.templates import delete_unseen_shapes
 
 DELETE_OFFSETS: Final = """
@@ -23,6 +25,10 @@ DELETE_BLOCKS: Final = "DELETE FROM log_blocks WHERE topic = $1"
 DELETE_CHUNKS: Final = "DELETE FROM log_chunks WHERE topic = $1"
 DELETE_COUNTS: Final = "DELETE FROM log_counts WHERE topic = $1"
 DELETE_SIGHTINGS: Final = "DELETE FROM log_block_shapes WHERE topic = $1"
+DELETE_REVISIONS: Final = "DELETE FROM ticket_events"
+DELETE_TICKETS: Final = "DELETE FROM tickets"
+DELETE_TRIAGES: Final = "DELETE FROM ticket_triages"
+DELETE_FIELDS: Final = "DELETE FROM triage_fields"
 
 
 async def forget_topic(connection: Connection, topic: str, *, window_minutes: int) -> int | None:
@@ -42,4 +48,9 @@ async def forget_topic(connection: Connection, topic: str, *, window_minutes: in
     ):
         await connection.execute(statement, topic)
     await delete_unseen_shapes(connection)
+    if topic == TICKETS_RAW.name:
+        for statement in (DELETE_REVISIONS, DELETE_TICKETS, DELETE_TRIAGES, DELETE_FIELDS):
+            await connection.execute(statement)
+    if topic == TRIAGE_FEEDBACK.name:
+        await delete_all_feedback(connection)
     return offsets
