@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from aiops.local.kafka import Kafka
 from aiops.local.postgres import Postgres
@@ -28,6 +29,13 @@ if TYPE_CHECKING:
 
 MakeTopic = Callable[..., str]
 Server = TypeVar("Server", Kafka, Postgres)
+
+
+# No test asserts a time: the machine may have other work. (On top of what CI's profile sets.)
+settings.register_profile(
+    "untimed", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("untimed")
 
 
 def skip_or_fail(reason: str) -> NoReturn:
