@@ -1,6 +1,7 @@
 """Every statement fits the migrated schema, and the hot ones use their indexes."""
 
 import importlib
+import json
 import pkgutil
 import re
 
@@ -105,3 +106,40 @@ async def test_hot_statements_use_their_indexes(connection: Connection) -> None:
 
     assert {index: text for index, text in plans.items() if index.strip() not in text} == {}
     assert not any("Seq Scan" in text for text in plans.values())
+
+
+async def blocks(connection: Connection, statement: str, *arguments: object) -> int:
+    """Return how many blocks of tables and indexes a statement touches."""
+    explain = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + statement
+    top = json.loads(await connection.fetchval(explain, *arguments))[0]["Plan"]
+    return int(top["Shared Hit Blocks"] + top["Shared Read Blocks"])
+
+
+async def test_a_deep_page_costs_no_more_than_the_first(connection: Connection) -> None:
+    for seed in (SEED_CHUNKS, SEED_SUMMARIES):
+        await connection.execute(seed)
+    await connection.execute("VACUUM ANALYZE")
+    unfiltered = (-1, END_OF_TIME_MS, None, None, None, FIRST_BATCH)
+    # 122 million lines and 100,000 summaries into the lists.
+    deep_pieces = (50_999, "logs.raw", 1, 50 * 4_096)
+    since_ever = (-(2**63) + 1, 2**63 - 1, 21)
+    pages = {
+        "lines": (SELECT_PIECES, (*NEWEST, *unfiltered), (*deep_pieces, *unfiltered)),
+        "summaries": (
+            SELECT_SUMMARIES,
+            # Inside of a moment, as most pages start: what is skipped there is a few services.
+            (9_999 * 300_000_000_000, "service 3", *since_ever),
+            (5_000 * 300_000_000_000, "service 3", *since_ever),
+        ),
+    }
+
+    costs = {
+        name: (
+            await blocks(connection, statement, *first),
+            await blocks(connection, statement, *deep),
+        )
+        for name, (statement, first, deep) in pages.items()
+    }
+
+    too_dear = {name: cost for name, cost in costs.items() if cost[1] > 1.2 * cost[0] + 2}
+    assert too_dear == {}
