@@ -1,12 +1,13 @@
 """How often an answer of a given score turned out right: confidence, and who needs a human."""
 
 import math
-from itertools import accumulate, groupby
-from operator import itemgetter
 from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
+
+from streams.domain.triage.arithmetic import Floats
+from streams.domain.triage.hashing import Indices
 
 MAX_OUTCOMES: Final = 1_500
 # With fewer outcomes the raw score is all there is, and nobody should rely on it.
@@ -67,64 +68,67 @@ class Calibrator(msgspec.Struct, kw_only=True):
         return score >= self.curve.sufficient_score
 
 
-class _Pool(NamedTuple):
-    """Neighbouring outcomes: the sum of their scores, how many were right, how many there are."""
+class _Pools(NamedTuple):
+    """Neighbouring outcomes, ascending: their mean score, how many were right, how many."""
 
-    scores: float
-    right: int
-    count: int
-
-    def joined(self, other: "_Pool") -> "_Pool":
-        """Return both together."""
-        return _Pool(self.scores + other.scores, self.right + other.right, self.count + other.count)
+    scores: Floats
+    right: Floats
+    sizes: Floats
 
 
 def fit_curve(outcomes: list[Outcome], wanted_precision: float) -> Curve:
     """Return the curve through outcomes: neighbours in bins, bins pooled until they rise."""
     ties = _pool_ties(outcomes)
-    pools: list[_Pool] = []
-    for bin_pool in _bins(ties, max(_MIN_BIN, len(outcomes) // _MAX_BINS)):
-        pool = bin_pool
-        while pools and pools[-1].right * pool.count >= pool.right * pools[-1].count:
-            pool = pools.pop().joined(pool)
-        pools.append(pool)
-    shares = [(pool.right + _PRIOR * 0.5) / (pool.count + _PRIOR) for pool in pools]
+    bins = _join(ties, _bin_starts(ties, max(_MIN_BIN, len(outcomes) // _MAX_BINS)))
+    pools = _join(bins, _rising_starts(bins))
+    shares = (pools.right + _PRIOR * 0.5) / (pools.sizes + _PRIOR)
     return Curve(
-        scores=tuple(pool.scores / pool.count for pool in pools),
+        scores=tuple(pools.scores.tolist()),
         # A small pool is drawn further to the middle than the large one below it.
-        shares=tuple(accumulate(shares, max)),
+        shares=tuple(np.maximum.accumulate(shares).tolist()),
         sufficient_score=_sufficient_score(ties, wanted_precision),
     )
 
 
-def _pool_ties(outcomes: list[Outcome]) -> list[_Pool]:
-    """Return a pool for each score, ascending."""
-    ordered = sorted((outcome.score, outcome.is_right) for outcome in outcomes)
-    pools = []
-    for score, members in groupby(ordered, key=itemgetter(0)):
-        answers = [is_right for _, is_right in members]
-        pools.append(_Pool(score * len(answers), sum(answers), len(answers)))
-    return pools
+def _pool_ties(outcomes: list[Outcome]) -> _Pools:
+    """Return a pool for each score: the order of equal scores says nothing."""
+    scores = np.array([outcome.score for outcome in outcomes])
+    right = np.array([outcome.is_right for outcome in outcomes], np.float64)
+    distinct, positions = np.unique(scores, return_inverse=True)
+    return _Pools(
+        distinct,
+        np.bincount(positions, weights=right).astype(np.float64),
+        np.bincount(positions).astype(np.float64),
+    )
 
 
-def _bins(ties: list[_Pool], size: int) -> list[_Pool]:
-    bins: list[_Pool] = []
-    for pool in ties:
-        if bins and bins[-1].count < size:
-            bins[-1] = bins[-1].joined(pool)
-        else:
-            bins.append(pool)
-    if len(bins) > 1 and bins[-1].count < size:
-        last = bins.pop()
-        bins[-1] = bins[-1].joined(last)
-    return bins
+def _bin_starts(ties: _Pools, least: int) -> Indices:
+    """Return where bins of about `least` outcomes begin; a short last one joins its neighbour."""
+    ends = np.cumsum(ties.sizes)
+    numbers = np.minimum((ends - ties.sizes) // least, max(0.0, ends[-1] // least - 1))
+    return np.flatnonzero(np.diff(numbers, prepend=-1.0))
 
 
-def _sufficient_score(ties: list[_Pool], wanted_precision: float) -> float:
+def _rising_starts(bins: _Pools) -> Indices:
+    """Return where pools begin whose shares of right answers rise strictly."""
+    pools: list[tuple[int, float, float]] = []
+    for start, (right, size) in enumerate(zip(bins.right, bins.sizes, strict=True)):
+        pool = (start, float(right), float(size))
+        while pools and pools[-1][1] * pool[2] >= pool[1] * pools[-1][2]:
+            below = pools.pop()
+            pool = (below[0], below[1] + pool[1], below[2] + pool[2])
+        pools.append(pool)
+    return np.array([start for start, _, _ in pools])
+
+
+def _join(pools: _Pools, starts: Indices) -> _Pools:
+    sizes = np.add.reduceat(pools.sizes, starts)
+    scores = np.add.reduceat(pools.scores * pools.sizes, starts) / sizes
+    return _Pools(scores, np.add.reduceat(pools.right, starts), sizes)
+
+
+def _sufficient_score(ties: _Pools, wanted_precision: float) -> float:
     """Return the lowest score from which on the share of right answers is as wanted."""
-    lowest, above = math.inf, _Pool(0.0, 0, 0)
-    for pool in reversed(ties):
-        above = above.joined(pool)
-        if above.count >= _MIN_BIN and above.right >= wanted_precision * above.count:
-            lowest = pool.scores / pool.count
-    return lowest
+    right, sizes = np.cumsum(ties.right[::-1]), np.cumsum(ties.sizes[::-1])
+    enough = np.flatnonzero((sizes >= _MIN_BIN) & (right >= wanted_precision * sizes))
+    return float(ties.scores[::-1][enough[-1]]) if len(enough) else math.inf

@@ -20,6 +20,8 @@ MAX_TITLE_CHARS: Final = 2_000
 # A longer body is read at both ends: what happened, and where a log or trace stops.
 MAX_BODY_HEAD_CHARS: Final = 6_000
 MAX_BODY_TAIL_CHARS: Final = 2_000
+# What a ticket is about is said early: prior knowledge skims so many words.
+MAX_SKIMMED_WORDS: Final = 400
 MAX_META_ENTRIES: Final = 64
 MAX_META_CHARS: Final = 200
 
@@ -27,6 +29,8 @@ TITLE, BODY, META = 1_009, 2_003, 3_001
 _TEXT_WEIGHT: Final = 1.0
 _META_WEIGHT: Final = 2.0
 _MAX_COUNT: Final = 255
+_STEM_CHARS: Final = 5
+_SHORTEST_STEMMED: Final = 4
 COUNT_WEIGHTS: Final = np.append(
     0.0, 1.0 + log(np.arange(1, _MAX_COUNT + 1, dtype=np.float64))
 ).astype(np.float32)
@@ -70,7 +74,8 @@ class Reading(NamedTuple):
     """A ticket as the learner sees it.
 
     `slots` are hashed feature numbers, ascending within a group; `terms` the distinct words, then
-    the metadata entries; `words` the words in order, those of the title first.
+    the metadata entries; `words` the words in order, those of the
+    title first; `stems` leads from the beginnings of words to the first term that has it.
     """
 
     slots: Slots
@@ -78,6 +83,7 @@ class Reading(NamedTuple):
     terms: tuple[str, ...]
     word_count: int
     words: tuple[str, ...]
+    stems: dict[str, int]
     title_length: int
     groups: tuple[Group, ...]
     title: HashedText | None
@@ -105,6 +111,7 @@ def read_ticket(ticket: TicketEvent) -> Reading:
         terms=tuple(term.lstrip() for term in builder.terms),
         word_count=word_count,
         words=tuple(builder.words),
+        stems=_stems_of(builder.words, builder.terms),
         title_length=len(title.words) if title is not None else 0,
         groups=tuple(builder.groups),
         title=title,
@@ -175,6 +182,19 @@ class _Builder:
         owners = np.arange(first, first + len(entries))
         slots = slots_of(hashes, META, SLOT_BITS)
         self.groups.append(Group(slots, owners, len(entries), _META_WEIGHT))
+
+
+def stem_of(word: str) -> str:
+    """Return the beginning of a word, so that endings do not matter; empty for a short word."""
+    return word.lower()[:_STEM_CHARS] if len(word) >= _SHORTEST_STEMMED else ""
+
+
+def _stems_of(words: list[str], terms: dict[str, int]) -> dict[str, int]:
+    stems: dict[str, int] = {}
+    for word in dict.fromkeys(words[:MAX_SKIMMED_WORDS]):
+        stems.setdefault(stem_of(word), terms[word])
+    stems.pop("", None)
+    return stems
 
 
 def _both_ends(body: str) -> str:

@@ -19,10 +19,10 @@ from streams.domain.triage.vocabulary import Rows, Values, Vocabulary
 # After this many answers, prior knowledge counts half.
 _PRIOR_ANSWERS: Final = 300.0
 _PRIOR_UNTIL: Final = 10_000
-_EAGER_ANSWERS: Final = 1_000
-_EAGER_REPLAYS: Final = 8
+# Few answers are gone over more often: (up to so many answers, so many old ones each).
+_REPLAYS: Final = ((300, 8), (1_000, 4))
 _STEADY_REPLAYS: Final = 1
-_MAX_STEPS: Final = 40
+_MAX_STEPS: Final = 60
 _HELD_MARGIN: Final = 0.05
 _MULTIPLIER: Final = 6364136223846793005
 _INCREMENT: Final = 1442695040888963407
@@ -32,12 +32,13 @@ _WORD: Final = (1 << 64) - 1
 class Scored(NamedTuple):
     """The margins of the labels that may be given, in label order, and where they came from.
 
-    `evidence` is the part of prior knowledge, already in its share.
+    `contributions` is what each feature adds to each column, `evidence` what prior knowledge does.
     """
 
     labels: tuple[str, ...]
     margins: Floats
     columns: npt.NDArray[np.int64]
+    contributions: Values
     evidence: list[Evidence]
 
 
@@ -64,13 +65,14 @@ class FieldModel:
     def score(self, reading: Reading, rows: Rows, values: Values) -> Scored:
         """Return the margins for a ticket."""
         learner = self.learner
-        margins = learner.margins(rows, values)
+        contributions = learner.contributions(rows, values)
+        margins = learner.margins(contributions)
         evidence = self._evidence(reading)
         for _, column, weight in evidence:
             margins[column] += weight
         columns = self.eligible_columns()
         labels = tuple(learner.labels[column] for column in columns.tolist())
-        return Scored(labels, margins[columns], columns, evidence)
+        return Scored(labels, margins[columns], columns, contributions, evidence)
 
     def column_of(self, label: str) -> int:
         """Return the column of a label, a new one if need be."""
@@ -120,10 +122,11 @@ class FieldModel:
         self.learner.answers[column] += 1
         self._replay(history)
         self.learner.step(rows, values, column)
-        for _ in range(_MAX_STEPS):
+        for number in range(_MAX_STEPS):
             if self._holds(self.score(reading, rows, values), label):
                 return
-            self.learner.step(rows, values, column)
+            # What five steps do not mend, larger ones will: an empty ticket moves little at a time.
+            self.learner.step(rows, values, column, pace=2.0 ** (number // 5))
 
     def state(self) -> FieldState:
         """Return what is needed to go on from here."""
@@ -165,8 +168,9 @@ class FieldModel:
 
     def _replay(self, history: "History") -> None:
         memory, vocabulary, field = history
-        is_eager = self.learner.answer_count <= _EAGER_ANSWERS
-        for _ in range(_EAGER_REPLAYS if is_eager else _STEADY_REPLAYS):
+        count = self.learner.answer_count
+        replays = next((times for until, times in _REPLAYS if count <= until), _STEADY_REPLAYS)
+        for _ in range(replays):
             if not len(memory):
                 return
             self.replay_state = (self.replay_state * _MULTIPLIER + _INCREMENT) & _WORD

@@ -15,7 +15,7 @@ _IDEOGRAPHS: Final = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 _WORD: Final = re.compile(f"[{_IDEOGRAPHS}?]|[^\\W_{_IDEOGRAPHS}]+")
 _MAX_WORD_CHARS: Final = 40
 _SHORTEST_RUN: Final = 3
-_LONGEST_RUN: Final = 5
+_LONGEST_RUN: Final = 4
 _SPACE: Final = 32
 
 _PRIME: Final = np.uint64(0x100000001B3)
@@ -38,12 +38,6 @@ class HashedText(NamedTuple):
     pair_hashes: Hashes
     run_hashes: Hashes
     run_words: Indices
-    short_run_count: int
-
-    @property
-    def short_runs(self) -> Hashes:
-        """Return the runs of 3 and 4 characters."""
-        return self.run_hashes[: self.short_run_count]
 
 
 def split_words(text: str) -> list[str]:
@@ -69,7 +63,6 @@ def hash_text(text: str) -> HashedText | None:
         pair_hashes=pairs + np.uint64(_PAIR_KIND),
         run_hashes=np.concatenate([hashes for hashes, _ in runs]),
         run_words=np.concatenate([owners for _, owners in runs]),
-        short_run_count=sum(len(hashes) for hashes, _ in runs[:-1]),
     )
 
 
@@ -91,7 +84,7 @@ def slots_of(hashes: Hashes, section: int, bits: int) -> npt.NDArray[np.int32]:
 
 
 def _runs(codes: Hashes, spaces: Indices) -> list[tuple[Hashes, Indices]]:
-    """Return runs of 3 to 5 characters; a space may begin or end a run, not be inside it."""
+    """Return runs of 3 and 4 characters; a space may begin or end a run, not be inside it."""
     runs = []
     rolling = codes
     for length in range(2, _LONGEST_RUN + 1):

@@ -4,7 +4,6 @@ from typing import Final
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from streams.domain.triage.arithmetic import Floats, logistic, softmax
 from streams.domain.triage.vocabulary import Rows, Values, grow_rows
@@ -61,28 +60,27 @@ class FieldLearner:
             self.weights = wider
         return len(self.labels) - 1
 
-    def margins(self, rows: Rows, values: Values) -> Floats:
+    def contributions(self, rows: Rows, values: Values) -> Values:
+        """Return what each feature adds to the margin of each label."""
+        known: Values = self.weights[self._within(rows), : len(self.labels)]
+        return known * values[:, None]
+
+    def margins(self, contributions: Values) -> Floats:
         """Return the margin of each label; rows are added one after the other, in order."""
-        total: Values = np.add.reduce(self._terms(rows, values), axis=0)
+        total: Values = np.add.reduce(contributions, axis=0)
         return self.bias + total.astype(np.float64)
 
-    def contributions(self, rows: Rows, values: Values, column: int, rival: int) -> Values:
-        """Return what each feature does for one label against another."""
-        known = self._within(rows)
-        difference: Values = self.weights[known, column] - self.weights[known, rival]
-        return difference * values
-
-    def step(self, rows: Rows, values: Values, column: int) -> None:
+    def step(self, rows: Rows, values: Values, column: int, *, pace: float = 1.0) -> None:
         """Move the weights towards `column` for a ticket with these features, all admitted."""
         self.weights = grow_rows(self.weights, int(rows.max(initial=0)) + 1)
         self.moves = grow_rows(self.moves, len(self.weights))
-        margins = self.margins(rows, values)
+        margins = self.margins(self.contributions(rows, values))
         is_many = len(margins) > _MANY_LABELS
         errors = softmax(margins) if is_many else logistic(margins)
         errors[column] -= 1.0
         squares = errors * errors
         self.bias_moves += squares
-        self.bias -= _BIAS_RATE * errors / np.sqrt(self.bias_moves)
+        self.bias -= pace * _BIAS_RATE * errors / np.sqrt(self.bias_moves)
         moved = self.moves[rows] + values * values * np.float32(squares.max())
         self.moves[rows] = moved
         sizes = (
@@ -119,10 +117,6 @@ class FieldLearner:
         learner.bias = np.frombuffer(state.bias, "<f8").copy()
         learner.bias_moves = np.frombuffer(state.bias_moves, "<f8").copy()
         return learner
-
-    def _terms(self, rows: Rows, values: Values) -> npt.NDArray[np.float32]:
-        known: Values = self.weights[self._within(rows), : len(self.labels)]
-        return known * values[:, None]
 
     def _within(self, rows: Rows) -> Rows:
         """Return `rows`, those this field has never met replaced by the empty row 0."""

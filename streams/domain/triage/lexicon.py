@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from streams.domain.triage.builtin_labels import BUILTIN_LABELS
 from streams.domain.triage.config import FieldConfig
-from streams.domain.triage.features import Reading
+from streams.domain.triage.features import MAX_SKIMMED_WORDS, Reading
 from streams.domain.triage.hashing import split_words
 
 _LABEL_WEIGHT: Final = 2.0
@@ -14,8 +14,6 @@ _DESCRIPTION_WEIGHT: Final = 0.7
 _MIN_DESCRIPTION_WORD: Final = 4
 _TITLE_FACTOR: Final = 1.6
 _MAX_PHRASE_WORDS: Final = 4
-# A body is skimmed: what it is about is said early.
-MAX_WORDS: Final = 400
 
 Phrase = tuple[str, ...]
 
@@ -59,7 +57,7 @@ class Lexicon:
         if not self.phrases:
             return []
         index = {term: number for number, term in enumerate(reading.terms[: reading.word_count])}
-        words = reading.words[:MAX_WORDS]
+        words = reading.words[:MAX_SKIMMED_WORDS]
         lowered = [word.lower() for word in words]
         found: set[Phrase] = set()
         evidence: list[Evidence] = []

@@ -31,7 +31,7 @@ def explain(model: FieldModel, scored: Scored, traced: TracedTicket) -> tuple[Re
     order = np.argsort(-scored.margins, kind="stable")
     column = int(scored.columns[order[0]])
     rival = int(scored.columns[order[1]]) if len(order) > 1 else column
-    weights = _by_term(model, scored, traced, (column, rival))
+    weights = _by_term(scored, traced, (column, rival))
     reading = traced.reading
     reasons = [
         Reason(
@@ -50,11 +50,11 @@ def explain(model: FieldModel, scored: Scored, traced: TracedTicket) -> tuple[Re
 
 
 def _by_term(
-    model: FieldModel, scored: Scored, traced: TracedTicket, pair: tuple[int, int]
+    scored: Scored, traced: TracedTicket, pair: tuple[int, int]
 ) -> npt.NDArray[np.float64]:
     column, rival = pair
     occurrences = traced.occurrences
-    by_feature = model.learner.contributions(traced.rows, traced.values, column, rival)
+    by_feature = scored.contributions[:, column] - scored.contributions[:, rival]
     weights: npt.NDArray[np.float64] = np.bincount(
         occurrences.terms,
         weights=by_feature[occurrences.features] * occurrences.shares,

@@ -39,8 +39,8 @@ class SearchTerms(NamedTuple):
 def read_search_terms(reading: Reading) -> SearchTerms:
     """Return the search terms of a ticket: its runs of 3 and 4 characters."""
     none = np.zeros(0, np.uint64)
-    title = none if reading.title is None else reading.title.short_runs
-    body = none if reading.body is None else reading.body.short_runs
+    title = none if reading.title is None else reading.title.run_hashes
+    body = none if reading.body is None else reading.body.run_hashes
     return SearchTerms(
         whole=_group([(title, _TITLE_COUNT), (body, 1)], _WHOLE), title=_group([(title, 1)], _TITLE)
     )
