@@ -7,6 +7,7 @@ beside the checkout (`shared/data/tickets`). Times are CPU seconds of this proce
 
 import csv
 import json
+import resource
 import sys
 import time
 from collections import Counter, defaultdict
@@ -18,13 +19,18 @@ import msgspec
 import numpy as np
 
 from aiops.workbench.triage import TriageBench
+from schemas.events import FeedbackEvent, TicketEvent
 from streams.domain.triage.config import TriageConfig
+from streams.domain.triage.model import TriageModel
+from streams.domain.triage.search_terms import read_search_terms
+from streams.domain.triage.similar import SimilarIndex
 from tests.shared_data import SHARED
 
 FOLDS: Final = 5
 LAST: Final = 1_000
 EARLY: Final = 300
 SURE: Final = 0.9
+SIZE: Final = 50_000
 
 Line = dict[str, Any]
 
@@ -155,6 +161,55 @@ def corrections() -> Figures:
     yield "confidence lower without top 3", lowered / asked, ">= 0.95"
 
 
+def cost() -> Figures:
+    """Tickets and answers a CPU second, on the help desk's texts."""
+    fields = ("category", "business_service", "urgency", "ticket_type")
+    rows = _permuted(_rows("helpdesk_endava_5431.csv"))
+    model = TriageModel()
+    events = [
+        FeedbackEvent(
+            ticket=TicketEvent(ticket_id="", project="", title=row["title"], body=row["body"]),
+            labels={field: row[field] for field in fields},
+        )
+        for row in rows
+    ]
+    started = time.process_time()
+    for event in events[:4_000]:
+        model.learn(msgspec.structs.replace(event, labels={"category": event.labels["category"]}))
+    yield "feedback a second, 4,000, one field", 4_000 / (time.process_time() - started), ">= 1000"
+    for event in events[:500]:
+        model.learn(event)
+    started = time.process_time()
+    for event in events[4_000:5_000]:
+        model.predict(event.ticket, fields)
+    yield "tickets a second, four fields", 1_000 / (time.process_time() - started), ">= 500"
+
+
+def size() -> Figures:
+    """50,000 tickets of shuffled help desk words: search, and memory with a tenth answered."""
+    fields = ("category", "business_service", "urgency", "ticket_type")
+    rng = np.random.default_rng(0)
+    rows = _rows("helpdesk_endava_5431.csv")
+    model, index = TriageModel(), SimilarIndex()
+    times = []
+    for number in range(SIZE):
+        row, other = rows[number % len(rows)], rows[int(rng.integers(len(rows)))]
+        words = (row["body"] + " " + other["body"]).split()
+        body = " ".join(words[i] for i in rng.permutation(len(words))[:40])
+        ticket = TicketEvent(ticket_id=str(number), project="", title=row["title"], body=body)
+        terms = read_search_terms(model.read(ticket))
+        if number >= SIZE - 500:
+            started = time.process_time()
+            index.search(terms, 10)
+            times.append((time.process_time() - started) * 1_000)
+        index.add(terms)
+        if number % 10 == 0:
+            labels = {field: row[field] for field in fields}
+            model.learn(FeedbackEvent(ticket=ticket, labels=labels))
+    yield "search p95, CPU ms", float(np.percentile(times, 95)), "<= 25"
+    yield "memory, MB", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, "<= 400"
+
+
 MEASUREMENTS: Final[dict[str, Callable[[], Figures]]] = {
     "openoffice": openoffice,
     "itsm": itsm,
@@ -163,6 +218,8 @@ MEASUREMENTS: Final[dict[str, Callable[[], Figures]]] = {
     "issue_types": issue_types,
     "duplicates": duplicates,
     "corrections": corrections,
+    "cost": cost,
+    "size": size,
 }
 
 
