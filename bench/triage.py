@@ -7,7 +7,6 @@ beside the checkout (`shared/data/tickets`). Times are CPU seconds of this proce
 
 import csv
 import json
-import resource
 import sys
 import time
 from collections import Counter, defaultdict
@@ -19,18 +18,13 @@ import msgspec
 import numpy as np
 
 from aiops.workbench.triage import TriageBench
-from schemas.events import FeedbackEvent, TicketEvent
 from streams.domain.triage.config import TriageConfig
-from streams.domain.triage.model import TriageModel
-from streams.domain.triage.search_terms import read_search_terms
-from streams.domain.triage.similar import SimilarIndex
 from tests.shared_data import SHARED
 
 FOLDS: Final = 5
 LAST: Final = 1_000
 EARLY: Final = 300
 SURE: Final = 0.9
-SIZE: Final = 50_000
 
 Line = dict[str, Any]
 
@@ -69,7 +63,7 @@ def openoffice() -> Figures:
             "meta": {name: row[name] for name in ("reporter", "os", "platform")},
             "labels": {"product": row["product"]},
         }
-        for row in _rows("bugzilla_openoffice_stream.csv")
+        for row in read_rows("bugzilla_openoffice_stream.csv")
     ]
     answers = _stream(lines, "product")
     yield from _stream_figures(answers, whole=">= 0.61", last=">= 0.635")
@@ -83,7 +77,7 @@ def itsm() -> Figures:
 
 def endava() -> Figures:
     """Four more fields of the help desk, one learned at a time with the others."""
-    rows = _permuted(_rows("helpdesk_endava_5431.csv"))
+    rows = permuted(read_rows("helpdesk_endava_5431.csv"))
     for field in ("category", "business_service", "urgency"):
         lines = [
             {"title": row["title"], "body": row["body"], "labels": {field: row[field]}}
@@ -97,9 +91,9 @@ def banking() -> Figures:
     """77 intents: a stream, and the share right on held-out messages, by training order."""
     lines = [
         {"title": row["text"], "labels": {"intent": row["category"]}}
-        for row in _rows("intent_banking77_train.csv")
+        for row in read_rows("intent_banking77_train.csv")
     ]
-    mixed = _permuted(lines)
+    mixed = permuted(lines)
     yield from _stream_figures(_stream(mixed[:6_000], "intent"), whole="", last="")
     train, test = mixed[:8_000], mixed[8_000:]
     yield "held out, full", _accuracy(_train_and_test(train, test, "intent")), ">= 0.905"
@@ -120,9 +114,9 @@ def issue_types() -> Figures:
             "project": row["repo"],
             "labels": {"category": row["label"]},
         }
-        for row in _rows("issue_type_nlbse24_train.csv")
+        for row in read_rows("issue_type_nlbse24_train.csv")
     ]
-    for order, arranged in (("mixed", _permuted(lines)), ("sorted by label", lines)):
+    for order, arranged in (("mixed", permuted(lines)), ("sorted by label", lines)):
         answers = _cross_validate(arranged)
         yield f"mean F1 over projects, {order}", _mean_f1(answers), ">= 0.81 on the other half"
     bench = _bench("category")
@@ -161,55 +155,6 @@ def corrections() -> Figures:
     yield "confidence lower without top 3", lowered / asked, ">= 0.95"
 
 
-def cost() -> Figures:
-    """Tickets and answers a CPU second, on the help desk's texts."""
-    fields = ("category", "business_service", "urgency", "ticket_type")
-    rows = _permuted(_rows("helpdesk_endava_5431.csv"))
-    model = TriageModel()
-    events = [
-        FeedbackEvent(
-            ticket=TicketEvent(ticket_id="", project="", title=row["title"], body=row["body"]),
-            labels={field: row[field] for field in fields},
-        )
-        for row in rows
-    ]
-    started = time.process_time()
-    for event in events[:4_000]:
-        model.learn(msgspec.structs.replace(event, labels={"category": event.labels["category"]}))
-    yield "feedback a second, 4,000, one field", 4_000 / (time.process_time() - started), ">= 1000"
-    for event in events[:500]:
-        model.learn(event)
-    started = time.process_time()
-    for event in events[4_000:5_000]:
-        model.predict(event.ticket, fields)
-    yield "tickets a second, four fields", 1_000 / (time.process_time() - started), ">= 500"
-
-
-def size() -> Figures:
-    """50,000 tickets of shuffled help desk words: search, and memory with a tenth answered."""
-    fields = ("category", "business_service", "urgency", "ticket_type")
-    rng = np.random.default_rng(0)
-    rows = _rows("helpdesk_endava_5431.csv")
-    model, index = TriageModel(), SimilarIndex()
-    times = []
-    for number in range(SIZE):
-        row, other = rows[number % len(rows)], rows[int(rng.integers(len(rows)))]
-        words = (row["body"] + " " + other["body"]).split()
-        body = " ".join(words[i] for i in rng.permutation(len(words))[:40])
-        ticket = TicketEvent(ticket_id=str(number), project="", title=row["title"], body=body)
-        terms = read_search_terms(model.read(ticket))
-        if number >= SIZE - 500:
-            started = time.process_time()
-            index.search(terms, 10)
-            times.append((time.process_time() - started) * 1_000)
-        index.add(terms)
-        if number % 10 == 0:
-            labels = {field: row[field] for field in fields}
-            model.learn(FeedbackEvent(ticket=ticket, labels=labels))
-    yield "search p95, CPU ms", float(np.percentile(times, 95)), "<= 25"
-    yield "memory, MB", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, "<= 400"
-
-
 MEASUREMENTS: Final[dict[str, Callable[[], Figures]]] = {
     "openoffice": openoffice,
     "itsm": itsm,
@@ -218,25 +163,23 @@ MEASUREMENTS: Final[dict[str, Callable[[], Figures]]] = {
     "issue_types": issue_types,
     "duplicates": duplicates,
     "corrections": corrections,
-    "cost": cost,
-    "size": size,
 }
 
 
-def _rows(name: str) -> list[dict[str, str]]:
+def read_rows(name: str) -> list[dict[str, str]]:
     csv.field_size_limit(1 << 30)
     with (SHARED / "data" / "tickets" / name).open(newline="") as file:
         return list(csv.DictReader(file))
 
 
-def _permuted(items: Sequence[Any]) -> list[Any]:
+def permuted(items: Sequence[Any]) -> list[Any]:
     return [items[i] for i in np.random.default_rng(0).permutation(len(items)).tolist()]
 
 
 def _itsm_lines() -> list[Line]:
     return [
         {"title": row["Document"], "labels": {"category": row["Topic_group"]}}
-        for row in _permuted(_rows("helpdesk_topic_3805.csv"))
+        for row in permuted(read_rows("helpdesk_topic_3805.csv"))
     ]
 
 
@@ -356,7 +299,7 @@ def _macro_f1(answers: Sequence[Answer]) -> float:
 def _first_after_others(lines: Sequence[Line]) -> float:
     """Teach four projects, then stream the first 25 tickets of the fifth; the share right."""
     right = []
-    mixed = _permuted(lines)
+    mixed = permuted(lines)
     for project in sorted({line["project"] for line in lines}):
         bench = _bench("category")
         for line in mixed:
@@ -370,9 +313,9 @@ def _first_after_others(lines: Sequence[Line]) -> float:
 
 def _duplicate_ranks(name: str) -> list[int]:
     """Return the place of the first earlier member of each later member's group."""
-    rows = sorted(_rows(f"duplicates_{name}_bugs.csv"), key=lambda row: int(row["Issue id"]))
+    rows = sorted(read_rows(f"duplicates_{name}_bugs.csv"), key=lambda row: int(row["Issue id"]))
     ids = [int(row["Issue id"]) for row in rows]
-    groups = _groups(_rows(f"duplicates_{name}_pairs.csv"), set(ids))
+    groups = _groups(read_rows(f"duplicates_{name}_pairs.csv"), set(ids))
     bench = _bench("category")
     earlier: set[int] = set()
     ranks = []
