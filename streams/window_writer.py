@@ -1,10 +1,12 @@
 """Writes the windows of one service: counts -> findings -> the lines they want -> the document."""
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 import msgspec
 
 from schemas.db.pool import Connection
+from schemas.documents import DocumentDecoder
 from schemas.ids import RecordId, encode_record_id
 from schemas.summaries import WindowSummary
 from streams.domain.summaries import (
@@ -43,6 +45,9 @@ from streams.store.templates import (
     upsert_aliases,
     upsert_templates,
 )
+
+# A summary of an earlier release lacks what was added since.
+_SUMMARIES: Final = DocumentDecoder(WindowSummary)
 
 
 class WindowWriter:
@@ -203,7 +208,7 @@ class WindowWriter:
         document = await select_previous_document(self._connection, key)
         if document is None:
             return None
-        summary = msgspec.json.decode(document, type=WindowSummary)
+        summary = _SUMMARIES.decode(document)
         findings = tuple(
             msgspec.structs.replace(
                 finding, template_id=str(self._templates.current(int(finding.template_id)))

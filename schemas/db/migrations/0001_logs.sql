@@ -66,6 +66,10 @@ CREATE TABLE log_chunks (
     PRIMARY KEY (topic, partition, first_offset)
 );
 ALTER TABLE log_chunks ALTER COLUMN payload SET STORAGE EXTERNAL;
+-- The rows of an open chunk are rewritten with each batch: what they leave is taken up again soon.
+ALTER TABLE log_chunks SET (
+    autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 200,
+    toast.autovacuum_vacuum_scale_factor = 0.01, toast.autovacuum_vacuum_threshold = 500);
 CREATE INDEX log_chunks_by_record_time ON log_chunks (max_record_ms DESC);
 CREATE INDEX log_chunks_by_event_time ON log_chunks (max_event_ns DESC);
 CREATE INDEX log_chunks_by_event_range ON log_chunks
