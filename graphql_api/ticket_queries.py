@@ -14,7 +14,7 @@ from graphql_api.pagination import (
     split_page,
 )
 from graphql_api.similar_tickets import Similar
-from graphql_api.store.ticket_texts import TicketText
+from graphql_api.store.ticket_texts import TicketText, bounded_text
 from graphql_api.store.tickets import (
     TicketFilter,
     TicketKey,
@@ -46,7 +46,7 @@ class SimilarTicket:
 
     ticket: Ticket = strawberry.field(description="The ticket.")
     score: float = strawberry.field(
-        description="The cosine of the two texts' words and parts of words, above 0 to 1."
+        description="How alike the texts are, above 0 to 1; recent tickets have a small bonus."
     )
     is_likely_duplicate: bool = strawberry.field(
         description="Whether the texts are nearly the same, with the same numbers in the title."
@@ -197,7 +197,7 @@ class TicketQuery:
         context = info.context
         if id is not None and text is None and project is None:
             row = await require_ticket(context, decode_ticket_id(id))
-            asked = TicketText(row.ticket_id, _created_ns(row), row.title, row.body)
+            asked = bounded_text(row.ticket_id, _created_ns(row), row.title, row.body)
             return await _similar(context, row.project, asked, limit)
         if id is None and text is not None and project is not None:
             return await _similar(context, project, _asked(text), limit)
@@ -217,7 +217,7 @@ def _asked(text: str) -> TicketText:
     if not text.strip() or len(text) > MAX_TEXT_CHARS:
         raise bad_input(f"text must have 1 to {MAX_TEXT_CHARS} characters", "text")
     body = text.strip()
-    return TicketText("", 0, body.split("\n", 1)[0][:MAX_DERIVED_TITLE], body)
+    return bounded_text("", 0, body.split("\n", 1)[0][:MAX_DERIVED_TITLE], body)
 
 
 async def _similar(

@@ -76,7 +76,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     api_cost_per_second: Positive = 200_000
     api_request_timeout_s: PositiveSeconds = 15.0
     api_cache_lines: Positive = 50_000
-    api_similar_tickets: Positive = 100_000
+    api_similar_tickets: Positive = 50_000
     api_max_sockets_per_sender: Positive = 100
     api_allowed_origins: str = ""
     oidc_issuer: str = ""

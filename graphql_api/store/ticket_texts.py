@@ -25,6 +25,13 @@ class TicketText(msgspec.Struct, frozen=True):
     body: str
 
 
+def bounded_text(ticket_id: str, created_ns: int, title: str, body: str) -> TicketText:
+    """Return a text cut as those in the tables are when they are read, see SELECT_TEXTS."""
+    if len(body) > MAX_BODY_HEAD_CHARS + MAX_BODY_TAIL_CHARS:
+        body = f"{body[:MAX_BODY_HEAD_CHARS]}\n{body[-MAX_BODY_TAIL_CHARS:]}"
+    return TicketText(ticket_id, created_ns, title[:MAX_TITLE_CHARS], body)
+
+
 SELECT_TICKET_OFFSETS: Final = """
 SELECT partition, next_offset FROM stream_offsets WHERE topic = $1
 """

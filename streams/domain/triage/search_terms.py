@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from streams.domain.triage.arithmetic import log
 from streams.domain.triage.features import Reading
-from streams.domain.triage.hashing import Hashes, slots_of
+from streams.domain.triage.hashing import HashedText, Hashes, slots_of
 
 SLOT_BITS: Final = 20
 SLOT_COUNT: Final = 1 << SLOT_BITS
@@ -38,9 +38,14 @@ class SearchTerms(NamedTuple):
 
 def read_search_terms(reading: Reading) -> SearchTerms:
     """Return the search terms of a ticket: its runs of 3 and 4 characters."""
+    return search_terms_of(reading.title, reading.body)
+
+
+def search_terms_of(hashed_title: HashedText | None, hashed_body: HashedText | None) -> SearchTerms:
+    """Return the search terms of a title and a body; None has no word."""
     none = np.zeros(0, np.uint64)
-    title = none if reading.title is None else reading.title.run_hashes
-    body = none if reading.body is None else reading.body.run_hashes
+    title = none if hashed_title is None else hashed_title.run_hashes
+    body = none if hashed_body is None else hashed_body.run_hashes
     return SearchTerms(
         whole=_group([(title, _TITLE_COUNT), (body, 1)], _WHOLE), title=_group([(title, 1)], _TITLE)
     )

@@ -85,11 +85,13 @@ class SimilarIndex:
             end = segment.first_ticket + segment.ticket_count
             scores[segment.first_ticket : end] = _search_segment(segment, slots, factors)
         self._search_tail(scores, slots, factors)
-        age = np.arange(self.ticket_count, 0, -1)
-        scores *= (1.0 + _RECENT_BONUS * _RECENT_TICKETS / (_RECENT_TICKETS + age)) / (
-            1.0 + _RECENT_BONUS
-        )
+        scores *= _recency(np.arange(self.ticket_count, 0, -1, dtype=np.float64))
         return _best(scores, count)
+
+    def likeness(self, match: Match) -> float:
+        """Return how alike the texts of a match are, 0 to 1, whatever their age."""
+        age = np.array([self.ticket_count - match.number], np.float64)
+        return match.score / float(_recency(age)[0])
 
     def _weigh(
         self, terms: SearchTerms, limit: int, shares: tuple[float, float]
@@ -135,6 +137,12 @@ class SimilarIndex:
         while _is_due(self._segments):
             joined = _join(self._segments[-_FAN_IN:])
             self._segments[-_FAN_IN:] = [joined]
+
+
+def _recency(age: Weights) -> Weights:
+    """Return the factors of tickets by how many came since, 1 for the newest."""
+    bonus = _RECENT_BONUS * _RECENT_TICKETS / (_RECENT_TICKETS + age)
+    return (1.0 + bonus) / (1.0 + _RECENT_BONUS)
 
 
 def _sort(

@@ -91,3 +91,21 @@ def test_any_texts_are_found_once_and_never_by_themselves(titles: list[str]) -> 
 
         assert len(set(names)) == len(names)
         assert text.ticket_id not in names
+
+
+def test_the_same_text_is_a_likely_duplicate_however_old_it_is() -> None:
+    many = [text_of(number, f"another matter number {number}") for number in range(1, 800)]
+    index = index_of([text_of(0, "the printer is on fire"), *many])
+
+    best = index.search(text_of(900, "the printer is on fire"), 1, only_earlier=True)[0]
+
+    assert (best.ticket_id, best.is_likely_duplicate) == ("T-0", True)
+    assert best.score < 0.9
+
+
+def test_the_same_text_with_another_number_is_no_duplicate() -> None:
+    index = index_of([text_of(0, "Upgrade the client to 3.4.0"), text_of(1, "something else")])
+
+    best = index.search(text_of(2, "Upgrade the client to 3.4.1"), 1, only_earlier=True)[0]
+
+    assert (best.ticket_id, best.is_likely_duplicate) == ("T-0", False)
