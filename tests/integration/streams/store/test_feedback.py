@@ -124,20 +124,31 @@ async def test_a_model_that_failed_midway_is_not_used_again(
 
 
 async def test_the_state_is_the_same_from_the_start_from_a_snapshot_and_elsewhere(
-    connection: Connection, streams: Streams, database: str
+    connection: Connection, streams: Streams, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await streams.append_feedback(prepare_events(events(540)), 100)
+    monkeypatch.setattr("streams.agents.feedback.SNAPSHOT_EVENTS", 50)
+    await streams.append_feedback(prepare_events(events(70)), 15)
     snapshots = await connection.fetch("SELECT feedback_offset, state_hash FROM triage_snapshots")
     from_snapshot = await caught_up(connection)
     elsewhere = [refold_elsewhere(database, seed).state_hash for seed in (1, 77)]
     await connection.execute("DELETE FROM triage_snapshots")
     from_start = await caught_up(connection)
 
-    whole = fold(events(540)).state_hash()
-    assert [tuple(row) for row in snapshots] == [(500, fold(events(500)).state_hash())]
+    whole = fold(events(70)).state_hash()
+    assert [tuple(row) for row in snapshots] == [(50, fold(events(50)).state_hash())]
     assert from_snapshot.model.state_hash() == whole
     assert from_start.model.state_hash() == whole
     assert elsewhere == [whole, whole]
+
+
+async def test_a_worker_that_starts_learns_nothing_below_a_snapshot(
+    connection: Connection, streams: Streams
+) -> None:
+    await streams.append_feedback(prepare_events(events(20)))
+    await store_snapshot(connection, await caught_up(connection))
+    await connection.execute("DELETE FROM feedback_events")
+
+    assert (await caught_up(connection)).model.state_hash() == fold(events(20)).state_hash()
 
 
 @pytest.mark.parametrize(
