@@ -27,6 +27,10 @@ _TITLE_SHARE: Final = 0.3
 _WEIGHT_STEPS: Final = 65_535.0
 _MAX_TICKET_TERMS: Final = 700
 _MAX_QUERY_TERMS: Final = 400
+# A search reads so many postings at most, those of its strongest terms: its time is bounded.
+_MAX_POSTINGS: Final = 100_000
+# Larger segments would make a search a little faster, and joining them take a lot of memory.
+_LARGEST_SEGMENT: Final = 4_096
 # What breaks is reported several times in short succession.
 _RECENT_BONUS: Final = 0.3
 _RECENT_TICKETS: Final = 100.0
@@ -78,7 +82,9 @@ class SimilarIndex:
         """Return the `count` best tickets, best first, the earlier one first where equal."""
         if not self.ticket_count or not len(terms.whole.slots) or count < 1:
             return []
-        slots, weights = self._weigh(terms, _MAX_QUERY_TERMS, (_WHOLE_SHARE, _TITLE_SHARE))
+        slots, weights = self._affordable(
+            *self._weigh(terms, _MAX_QUERY_TERMS, (_WHOLE_SHARE, _TITLE_SHARE))
+        )
         factors = weights / _WEIGHT_STEPS
         scores = np.zeros(self.ticket_count)
         for segment in self._segments:
@@ -92,6 +98,13 @@ class SimilarIndex:
         """Return how alike the texts of a match are, 0 to 1, whatever their age."""
         age = np.array([self.ticket_count - match.number], np.float64)
         return match.score / float(_recency(age)[0])
+
+    def _affordable(self, slots: TermSlots, weights: Weights) -> tuple[TermSlots, Weights]:
+        """Return the strongest terms whose postings are few enough to read, ascending."""
+        strongest = np.argsort(-weights, kind="stable")
+        postings = np.cumsum(self._frequencies[slots[strongest]])
+        kept = np.sort(strongest[: max(1, int(np.searchsorted(postings, _MAX_POSTINGS, "right")))])
+        return slots[kept], weights[kept]
 
     def _weigh(
         self, terms: SearchTerms, limit: int, shares: tuple[float, float]
@@ -167,7 +180,7 @@ def _sort(
 
 def _is_due(segments: list[_Segment]) -> bool:
     last = [segment.ticket_count for segment in segments[-_FAN_IN:]]
-    is_small = last[0] * _FAN_IN <= np.iinfo(np.uint16).max + 1
+    is_small = last[0] * _FAN_IN <= _LARGEST_SEGMENT
     return len(last) == _FAN_IN and is_small and len(set(last)) == 1
 
 
