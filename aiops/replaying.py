@@ -95,6 +95,9 @@ async def replay_topic(
     dead_letters = DeadLetterProducer(settings.kafka_bootstrap)
     try:
         replayer: Replayer[Any] = Replayer(settings.kafka_bootstrap, pool, handler, dead_letters)
+        if isinstance(handler, RetriageHandler):
+            async with pool.acquire() as connection:
+                await handler.warm_up(connection)
         plans = await replayer.plan(request.topic, request.range, partition=request.partition)
         await replayer.run(plans, is_dry_run=request.is_dry_run, observer=counter)
         if counter.changed_blocks and not request.is_dry_run:

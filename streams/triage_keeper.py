@@ -17,6 +17,7 @@ from streams.offsets import select_stored_range
 from streams.store.feedback import (
     Snapshot,
     StoredFeedback,
+    insert_snapshot,
     select_feedback,
     select_generation,
     select_snapshot,
@@ -26,8 +27,7 @@ log = structlog.get_logger()
 
 FEEDBACK_PARTITION: Final = 0
 LEARN_EVENTS: Final = 500
-# An event takes about a millisecond; in between the event loop gets its turn.
-LEARN_SLICE: Final = 20
+SNAPSHOT_EVENTS: Final = 500
 
 
 class TriageKeeper:
@@ -41,22 +41,31 @@ class TriageKeeper:
         # Of the feedback that the model learned; None while it must not be trusted.
         self._generation: UUID | None = None
 
+    async def warm_up(self, connection: Connection) -> None:
+        """Learn what is stored and keep snapshots, so that a start cut short goes on from there.
+
+        Comes before any transaction: after a change of the configuration or of the code all
+        feedback is learned anew, which may take minutes.
+        """
+        end = await _select_end(connection)
+        await self._begin(connection, end)
+        while events := await select_feedback(connection, self.offset, end, limit=LEARN_EVENTS):
+            for event in events:
+                await self.learn_and_keep(connection, event)
+
     async def catch_up(self, connection: Connection) -> None:
         """Learn what is stored and was not learned yet."""
-        stored = await select_stored_range(connection, TRIAGE_FEEDBACK.name, FEEDBACK_PARTITION)
-        await self.learn_up_to(connection, stored.next if stored else 0)
+        await self.learn_up_to(connection, await _select_end(connection))
 
     async def learn_up_to(self, connection: Connection, offset: int) -> None:
         """Be the model of the feedback below `offset`, which may lie before what was learned."""
-        generation = await select_generation(connection)
-        if generation != self._generation or offset < self.offset:
-            await self._load(connection, offset, generation)
+        await self._begin(connection, offset)
         while self.offset < offset:
             events = await select_feedback(connection, self.offset, offset, limit=LEARN_EVENTS)
-            for number, event in enumerate(events):
+            for event in events:
                 self.learn(event)
-                if number % LEARN_SLICE == 0:
-                    await asyncio.sleep(0)
+                # Learning takes milliseconds; in between the event loop gets its turn.
+                await asyncio.sleep(0)
             if len(events) < LEARN_EVENTS:
                 self.offset = offset
 
@@ -76,6 +85,19 @@ class TriageKeeper:
             payload=self.model.snapshot(),
         )
 
+    async def learn_and_keep(self, connection: Connection, event: StoredFeedback) -> None:
+        """Learn the next event and store the snapshot that is due."""
+        self.learn(event)
+        if self.model.feedback_count % SNAPSHOT_EVENTS == 0:
+            await insert_snapshot(connection, self.snapshot())
+        await asyncio.sleep(0)
+
+    async def _begin(self, connection: Connection, offset: int) -> None:
+        """Load a model unless this one has learned nothing from the offset on, nor what is gone."""
+        generation = await select_generation(connection)
+        if generation != self._generation or offset < self.offset:
+            await self._load(connection, offset, generation)
+
     async def _load(self, connection: Connection, offset: int, generation: UUID) -> None:
         """Begin with the newest snapshot that can be read, else with nothing."""
         self._generation = None
@@ -88,6 +110,11 @@ class TriageKeeper:
             except SnapshotError as exc:
                 log.warning("snapshot_refused", offset=stored.feedback_offset, error=str(exc))
         self._generation = generation
+
+
+async def _select_end(connection: Connection) -> int:
+    stored = await select_stored_range(connection, TRIAGE_FEEDBACK.name, FEEDBACK_PARTITION)
+    return stored.next if stored else 0
 
 
 def hash_rules(config: TriageConfig) -> str:

@@ -20,6 +20,8 @@ from schemas.errors import AiOpsError, ConfigError
 from schemas.settings import Settings
 from schemas.topics import dead_letter_topic
 from streams.agents.batches import BatchAgent
+from streams.agents.feedback import FeedbackHandler
+from streams.agents.tickets import TicketsHandler
 from streams.app import create_app
 from streams.batch_delivery import BatchApp
 from streams.changelog_writer import ChangelogWriter
@@ -149,12 +151,20 @@ async def _create_apps(
     claim = partial(claim_partitions, pool, writer, topics)
     watched = []
     for task in tasks:
+        if isinstance(task.handler, TicketsHandler | FeedbackHandler):
+            await retry_transient("warm_up", partial(warm_up, pool, task.handler))
         agent = BatchAgent(
             task.handler, settings=settings, pool=pool, dead_letters=dead_letters, writer=writer
         )
         app = create_app(settings, task.plan, claim=claim, run_agent=agent.run)
         watched.append(Watched(app, agent.stored))
     return watched
+
+
+async def warm_up(pool: Pool, handler: TicketsHandler | FeedbackHandler) -> None:
+    """Have the handler's model learn what is stored."""
+    async with pool.acquire() as connection:
+        await handler.warm_up(connection)
 
 
 async def _open_migrated_pool(settings: Settings, role: Role) -> Pool:

@@ -1,6 +1,5 @@
 """The feedback stream: what people said -> what the model had said, and what it learns."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import Final
 
@@ -16,14 +15,12 @@ from streams.store.feedback import (
     forget_from,
     insert_feedback,
     insert_outcomes,
-    insert_snapshot,
     replace_feedback,
     select_feedback,
     select_feedback_end,
 )
 from streams.triage_keeper import FEEDBACK_PARTITION, TriageKeeper
 
-SNAPSHOT_EVENTS: Final = 500
 FOLD_EVENTS: Final = 500
 
 
@@ -32,6 +29,10 @@ class FeedbackHandler:
 
     def __init__(self, config: TriageConfig) -> None:
         self._keeper = TriageKeeper(config)
+
+    async def warm_up(self, connection: Connection) -> None:
+        """Learn the stored feedback, which may take long, before the first batch."""
+        await self._keeper.warm_up(connection)
 
     def prepare(self, record: SourceRecord) -> PreparedFeedback:
         """Return the feedback of the record, or why there is none."""
@@ -81,15 +82,9 @@ class FeedbackHandler:
             outcomes = []
             for event in events:
                 outcomes += self._outcomes(event)
-                await self._learn(connection, event)
+                await self._keeper.learn_and_keep(connection, event)
             await insert_outcomes(connection, outcomes)
             first = events[-1].offset + 1 if len(events) == FOLD_EVENTS else end
-
-    async def _learn(self, connection: Connection, event: StoredFeedback) -> None:
-        self._keeper.learn(event)
-        if self._keeper.model.feedback_count % SNAPSHOT_EVENTS == 0:
-            await insert_snapshot(connection, self._keeper.snapshot())
-        await asyncio.sleep(0)
 
     def _outcomes(self, event: StoredFeedback) -> list[Outcome]:
         labels = dict(sorted(event.feedback.labels.items()))

@@ -35,6 +35,10 @@ class TicketsHandler:
     def __init__(self, config: TriageConfig) -> None:
         self._keeper = TriageKeeper(config)
 
+    async def warm_up(self, connection: Connection) -> None:
+        """Learn the stored feedback, which may take long, before the first batch."""
+        await self._keeper.warm_up(connection)
+
     def prepare(self, record: SourceRecord) -> PreparedTickets:
         """Return the revisions of the record, or why there are none."""
         return prepare_tickets(record)

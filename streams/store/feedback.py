@@ -184,11 +184,12 @@ SET state_hash = EXCLUDED.state_hash, rules_hash = EXCLUDED.rules_hash, payload 
 """
 PRUNE_SNAPSHOTS: Final = """
 DELETE FROM triage_snapshots WHERE feedback_offset NOT IN (
-    SELECT feedback_offset FROM triage_snapshots ORDER BY feedback_offset DESC LIMIT $1)
+    SELECT feedback_offset FROM triage_snapshots WHERE rules_hash = $1
+    ORDER BY feedback_offset DESC LIMIT $2)
 """
 
 
 async def insert_snapshot(connection: Connection, snapshot: Snapshot) -> None:
-    """Store a snapshot and remove the oldest beyond the few that are kept."""
+    """Store a snapshot; the oldest beyond the few that are kept go, and those of other rules."""
     await connection.execute(INSERT_SNAPSHOT, *msgspec.structs.astuple(snapshot))
-    await connection.execute(PRUNE_SNAPSHOTS, SNAPSHOTS_KEPT)
+    await connection.execute(PRUNE_SNAPSHOTS, snapshot.rules_hash, SNAPSHOTS_KEPT)

@@ -126,7 +126,7 @@ async def test_a_model_that_failed_midway_is_not_used_again(
 async def test_the_state_is_the_same_from_the_start_from_a_snapshot_and_elsewhere(
     connection: Connection, streams: Streams, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streams.agents.feedback.SNAPSHOT_EVENTS", 50)
+    monkeypatch.setattr("streams.triage_keeper.SNAPSHOT_EVENTS", 50)
     await streams.append_feedback(prepare_events(events(70)), 15)
     snapshots = await connection.fetch("SELECT feedback_offset, state_hash FROM triage_snapshots")
     from_snapshot = await caught_up(connection)
@@ -186,10 +186,25 @@ async def test_other_choices_do_not_go_on_from_a_snapshot_of_these(
     assert hash_rules(OTHER_CONFIG) != hash_rules(TriageConfig())
 
 
+async def test_a_worker_that_starts_under_other_choices_keeps_snapshots_of_its_own(
+    connection: Connection, streams: Streams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that a start that is cut short does not begin again."""
+    monkeypatch.setattr("streams.triage_keeper.SNAPSHOT_EVENTS", 4)
+    await streams.append_feedback(prepare_events(events(21)))
+    starting = TriageKeeper(OTHER_CONFIG)
+    await starting.warm_up(connection)
+    rows = await connection.fetch("SELECT feedback_offset, rules_hash FROM triage_snapshots")
+    kept = {tuple(row) for row in rows}
+
+    assert kept == {(offset, hash_rules(OTHER_CONFIG)) for offset in (4, 8, 12, 16, 20)}
+    assert starting.model.state_hash() == fold(events(21), OTHER_CONFIG).state_hash()
+
+
 async def test_few_snapshots_are_kept(
     connection: Connection, streams: Streams, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streams.agents.feedback.SNAPSHOT_EVENTS", 2)
+    monkeypatch.setattr("streams.triage_keeper.SNAPSHOT_EVENTS", 2)
     await streams.append_feedback(prepare_events(events(20)), 3)
     kept = await connection.fetch("SELECT feedback_offset FROM triage_snapshots ORDER BY 1")
 
@@ -252,7 +267,7 @@ async def test_a_replay_of_the_same_feedback_changes_nothing(
 async def test_a_replay_of_other_feedback_folds_all_behind_it_anew(
     connection: Connection, streams: Streams, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streams.agents.feedback.SNAPSHOT_EVENTS", 6)
+    monkeypatch.setattr("streams.triage_keeper.SNAPSHOT_EVENTS", 6)
     monkeypatch.setattr("streams.agents.feedback.FOLD_EVENTS", 4)
     said = [feedback_event(0, category="question"), *events(30, first=1)]
     await Streams(connection).append_feedback(prepare_events(said))
