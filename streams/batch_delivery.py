@@ -14,6 +14,7 @@ from weakref import WeakSet
 import aiokafka
 import faust
 import msgspec
+from aiokafka.errors import NoOffsetForPartitionError
 from faust.exceptions import ConsumerNotStarted
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
@@ -205,11 +206,17 @@ class BatchConsumer(driver.Consumer):
 
         Faust's own flow control lets one partition back in at a time, and always the same one: the
         others starve while there is a backlog.
+
+        A fetch under way during a rebalance meets partitions that are not claimed yet. Such a
+        partition has no position, and nobody has committed an offset to Kafka for it: no error.
         """
         if len(cast("BatchScheduler", self.scheduler).in_memory) >= MAX_BATCHES_IN_MEMORY:
             await asyncio.sleep(FULL_PAUSE_S)
             return {}
-        return await super()._getmany(active_partitions, timeout)
+        try:
+            return await super()._getmany(active_partitions, timeout)
+        except NoOffsetForPartitionError:
+            return {}
 
     def _new_offset(self, tp: TP) -> int | None:
         """Return the offset to commit: behind the last acked batch, all before it are acked."""

@@ -7,6 +7,7 @@ from contextlib import redirect_stderr
 
 import asyncpg
 import pytest
+import structlog
 from aiohttp.test_utils import TestClient
 
 from graphql_api.app import create_app
@@ -24,11 +25,12 @@ CANARY = "canary-5f3d1c-secret"
 def captured_log() -> Iterator[io.StringIO]:
     """Everything that is logged, as a process would write it."""
     stream = io.StringIO()
-    before = logging.root.handlers[:]
+    before, choices = logging.root.handlers[:], structlog.get_config()
     with redirect_stderr(stream):
         configure_logging("DEBUG")
         yield stream
     logging.root.handlers[:] = before
+    structlog.configure(**choices)
 
 
 async def provoke(api: Api) -> list[str]:

@@ -5,7 +5,8 @@ from typing import Any
 
 import aiokafka
 import pytest
-from aiokafka.structs import ConsumerRecord
+from aiokafka.errors import NoOffsetForPartitionError
+from aiokafka.structs import ConsumerRecord, TopicPartition
 from faust.exceptions import ConsumerNotStarted
 from faust.transport import consumer as base_consumer
 from faust.transport.drivers import aiokafka as driver
@@ -276,3 +277,16 @@ async def test_nothing_is_fetched_while_enough_batches_wait(app: BatchApp) -> No
     waiting.pop()
     with pytest.raises(ConsumerNotStarted):
         await consumer._getmany(active_partitions=set(), timeout=1.0)
+
+
+async def test_a_fetch_that_meets_an_unclaimed_partition_returns_nothing(
+    app: BatchApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    consumer = consumer_of(app)
+
+    async def meet_unclaimed(*_: object) -> None:
+        raise NoOffsetForPartitionError(TopicPartition(TOPIC, 0))
+
+    monkeypatch.setattr(driver.Consumer, "_getmany", meet_unclaimed)
+
+    assert await consumer._getmany(active_partitions=set(), timeout=1.0) == {}

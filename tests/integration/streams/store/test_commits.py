@@ -5,6 +5,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
 from schemas.db.pool import Connection
 from schemas.records import SourceRecord
@@ -296,7 +297,7 @@ async def test_text_that_postgres_refuses_breaks_no_write(connection: Connection
 
 
 async def test_a_repository_that_fails_holds_up_no_other(
-    connection: Connection, capsys: pytest.CaptureFixture[str]
+    connection: Connection,
 ) -> None:
     await connection.execute(
         "INSERT INTO commit_contents VALUES ('\\x00', 'aa/broken', 'commit', 'no JSON')"
@@ -306,13 +307,14 @@ async def test_a_repository_that_fails_holds_up_no_other(
     )
     await append(connection, prepare_payloads([commit_payload("a", "feat: a")]))
     writer = ChangelogWriter(connection, ChangelogConfig())
-    await writer.run_cycle()
-    await writer.run_cycle()
+    with capture_logs() as logged:
+        await writer.run_cycle()
+        await writer.run_cycle()
 
     marks = await select_dirty(connection)
     assert [mark.repository for mark in marks] == ["aa/broken"]
     assert list(await changelogs(connection)) == [""]
-    assert capsys.readouterr().out.count("changelogs_failed") == 1
+    assert [line["event"] for line in logged] == ["changelogs_failed"]
 
 
 async def test_other_choices_rewrite_what_is_stored_at_the_next_start(
