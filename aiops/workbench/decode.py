@@ -1,6 +1,5 @@
 """`aiops try decode`: what the decoder makes of Kafka records."""
 
-import base64
 import sys
 import time
 from typing import Any
@@ -14,6 +13,7 @@ from schemas.records import SourceRecord
 from streams.domain.decode import decode_record
 from streams.domain.decode.dispatch import MAX_TIMESTAMP_MS
 from streams.domain.decode.times import format_ns
+from streams.domain.log_lines import raw_text
 
 
 @click.command()
@@ -54,7 +54,7 @@ def event_fields(event: LogEvent, record: SourceRecord) -> dict[str, Any]:
         "attributes": event.attributes,
         "trace_id": event.trace_id,
         "span_id": event.span_id,
-        "raw": raw_text(record.value or b""),
+        "raw": raw_text(record.value or b"").text,
     }
 
 
@@ -62,11 +62,3 @@ def observed_timestamp(record: SourceRecord) -> str | None:
     """Return the Kafka timestamp as RFC 3339, None when the record has none."""
     has_time = 0 < record.timestamp_ms <= MAX_TIMESTAMP_MS
     return format_ns(record.timestamp_ms * 1_000_000) if has_time else None
-
-
-def raw_text(value: bytes) -> str:
-    """Return a value as text, or as base64 when it is not valid UTF-8."""
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return base64.b64encode(value).decode()

@@ -79,16 +79,6 @@ def next_version(version: Version, level: Level) -> str:
     return ".".join(str(number) for number in numbers)
 
 
-def level_between(version: Version, later: Version) -> Level:
-    """Return which number the step from one version to a later one raises."""
-    before, after = (*version.numbers, 0, 0)[:3], (*later.numbers, 0, 0)[:3]
-    if before[0] != after[0]:
-        return "major"
-    if before[1] != after[1]:
-        return "minor"
-    return "patch" if before != after else "none"
-
-
 def looks_calendar(version: Version, year: int | None) -> bool:
     """Return whether the first number is the year the version was released in: 2024.1, 24.04."""
     first = version.numbers[0]

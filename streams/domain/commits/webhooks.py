@@ -20,7 +20,6 @@ from streams.domain.commits.members import (
 from streams.domain.commits.own_json import ChangelogEvent, Payload
 
 OTHER_BRANCH: Final = "other_branch"
-NO_CHANGE: Final = "no_change"
 
 _TAGS: Final = "refs/tags/"
 _BRANCHES: Final = "refs/heads/"

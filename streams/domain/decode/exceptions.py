@@ -90,10 +90,6 @@ def _lines(text: str, start: int) -> Iterator[tuple[int, str]]:
         start = end + 1
 
 
-def _line_start(text: str, position: int) -> int:
-    return text.rfind("\n", 0, position) + 1
-
-
 def _find_python(text: str) -> Thrown | None:
     start = text.find(_TRACEBACK)
     if start < 0:

@@ -121,11 +121,3 @@ def refuse_binary(text: Text, value: bytes) -> None:
     if text.foreign_count > limit:
         detail = f"{text.foreign_count} of {len(text.content)} characters are not text"
         raise MalformedEventError("binary", detail)
-
-
-def original_text(value: bytes) -> str | None:
-    """Return a record's value as text, None when it is not valid UTF-8."""
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return None
