@@ -1,39 +1,37 @@
-"""Runs a replay from the command line: range in words, progress, what changed."""
+"""Runs a replay from the command line: a row of its own, progress, what changed."""
 
-import re
-from collections.abc import Sequence
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from getpass import getuser
 from typing import Any, Final
 
 import msgspec
 
 from aiops.choices import read_choices
-from schemas.db.pool import open_pool
+from schemas.db.migrate import require_migrated
+from schemas.db.pool import Pool, open_pool
 from schemas.errors import ConfigError
+from schemas.events import ReplayStartEvent
 from schemas.settings import Settings
-from schemas.topics import TICKETS_RAW
-from streams.agents.tickets import RetriageHandler
 from streams.dead_letters import DeadLetterProducer
-from streams.lanes import handler_of
-from streams.replay import (
-    BlockHandler,
-    BlockPlan,
-    BlockResult,
-    Replayer,
-    ReplayObserver,
-    ReplayRange,
-)
-from streams.store.templates import delete_unseen_shapes
+from streams.domain.replays import BadReplayRequestError, ReplayRange, check_request
+from streams.domain.replays import parse_range as parse_bounds
+from streams.replay import Replayer, ReplayObserver
+from streams.replay_runner import POOL_SIZE, ReplayRunner, block_handler
+from streams.retrying import retry_transient
+from streams.store.replay_runs import NewRun, ReplayRun, insert_run
 
-_OFFSET: Final = re.compile(r"\d+")
-POOL_SIZE: Final = 2
+ID_BYTES: Final = 4
 
 
 class ReplayRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Which blocks of which topic, all its partitions where none is named."""
+    """What to replay, all partitions where none is named; bounds are offsets or times."""
 
     topic: str
-    range: ReplayRange
+    begin: str | None = None
+    end: str | None = None
     partition: int | None = None
     is_dry_run: bool = False
     is_retriage: bool = False
@@ -42,7 +40,10 @@ class ReplayRequest(msgspec.Struct, frozen=True, kw_only=True):
 class ReplayReport(msgspec.Struct, frozen=True, kw_only=True):
     """What a replay did, or would do; `retriaged` tickets have another triage now."""
 
+    run_id: str
+    state: str
     topic: str
+    is_dry_run: bool
     blocks: int
     changed_blocks: int
     records: int
@@ -55,87 +56,136 @@ def parse_range(begin: str | None, end: str | None) -> ReplayRange:
     Raises:
         ConfigError: a text is neither.
     """
-    from_offset, from_ms = _parse_bound(begin, "--from")
-    to_offset, to_ms = _parse_bound(end, "--to")
-    return ReplayRange(from_offset=from_offset, from_ms=from_ms, to_offset=to_offset, to_ms=to_ms)
-
-
-def _parse_bound(text: str | None, option: str) -> tuple[int | None, int | None]:
-    if text is None:
-        return None, None
-    if _OFFSET.fullmatch(text):
-        return int(text), None
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as exc:
-        raise ConfigError(
-            f"{text!r} is neither an offset nor a time such as 2026-11-25T06:00:00Z",
-            setting=option,
-        ) from exc
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return None, int(moment.timestamp() * 1000)
+        return parse_bounds(begin, end)
+    except BadReplayRequestError as exc:
+        raise ConfigError(exc.problem, setting=f"--{exc.argument}") from exc
 
 
 async def replay_topic(
-    settings: Settings, request: ReplayRequest, observer: ReplayObserver
+    settings: Settings,
+    request: ReplayRequest,
+    observer: ReplayObserver,
+    named: Callable[[str], None] = lambda _: None,
 ) -> ReplayReport:
-    """Replay the blocks that the request touches.
+    """Replay the blocks that the request touches; `named` is told the id to resume it by.
 
     Raises:
         ConfigError: no stream of ours reads the topic, or it does not exist.
         ReplayRefusedError: retention has cut into a block.
         TransientError: the broker or Postgres does not answer.
     """
-    handler = _handler_of(settings, request)
-    counter = _Counter(observer)
+    asked = _checked(request)
+    choices = read_choices(settings)
+    block_handler(settings, asked.topic, choices, retriage=asked.is_retriage)
+    async with _opened_pool(settings) as pool:
+        run_id = await _insert(pool, asked)
+        named(run_id)
+        return _report(await ReplayRunner(settings, pool, choices, observer).run(run_id))
+
+
+async def resume_replay(settings: Settings, run_id: str, observer: ReplayObserver) -> ReplayReport:
+    """Do what is left of a replay that was interrupted or has failed, or was only asked for.
+
+    Raises:
+        ConfigError: there is none, it has ended, or another process runs it.
+        ReplayRefusedError: retention has cut into a block.
+        TransientError: the broker or Postgres does not answer.
+    """
+    choices = read_choices(settings)
+    async with _opened_pool(settings) as pool:
+        return _report(await ReplayRunner(settings, pool, choices, observer).run(run_id))
+
+
+async def resume_in_background(
+    settings: Settings, run_id: str, observer: ReplayObserver
+) -> ReplayReport:
+    """Do what is left of a replay, however long the broker or Postgres is away.
+
+    Raises:
+        ConfigError: there is none, it has ended, or another process runs it.
+        ReplayRefusedError: retention has cut into a block.
+    """
+    return await retry_transient("replay", lambda: resume_replay(settings, run_id, observer))
+
+
+async def compare_topic(
+    settings: Settings, topic: str, wanted: ReplayRange, observer: ReplayObserver
+) -> None:
+    """Tell the observer of each block whether a replay would change it; nothing is written.
+
+    Raises:
+        ConfigError: no stream of ours reads the topic, or it does not exist.
+        ReplayRefusedError: retention has cut into a block.
+        TransientError: the broker or Postgres does not answer.
+    """
+    handler = block_handler(settings, topic, read_choices(settings), retriage=False)
+    dead_letters = DeadLetterProducer(settings.kafka_bootstrap)
+    async with _opened_pool(settings) as pool:
+        replayer: Replayer[Any] = Replayer(settings, pool, handler, dead_letters)
+        plans = await replayer.plan(topic, wanted)
+        observer.planned(len(plans), 0)
+        await replayer.run(plans, is_dry_run=True, observer=observer)
+
+
+def _checked(request: ReplayRequest) -> ReplayStartEvent:
+    asked = ReplayStartEvent(
+        topic=request.topic,
+        partition=request.partition,
+        from_bound=request.begin,
+        to_bound=request.end,
+        is_retriage=request.is_retriage,
+        is_dry_run=request.is_dry_run,
+        requested_by=_user_name(),
+    )
+    try:
+        check_request(asked)
+    except BadReplayRequestError as exc:
+        raise ConfigError(exc.problem, setting=f"--{exc.argument}") from exc
+    return asked
+
+
+def _user_name() -> str:
+    try:
+        return getuser()
+    except (OSError, KeyError):
+        # A container's user need not have a name.
+        return "unknown"
+
+
+@asynccontextmanager
+async def _opened_pool(settings: Settings) -> AsyncIterator[Pool]:
     pool = await open_pool(
         settings.postgres_dsn, application_name="aiops-replay", max_size=POOL_SIZE
     )
-    dead_letters = DeadLetterProducer(settings.kafka_bootstrap)
     try:
-        replayer: Replayer[Any] = Replayer(settings.kafka_bootstrap, pool, handler, dead_letters)
-        if isinstance(handler, RetriageHandler):
-            async with pool.acquire() as connection:
-                await handler.warm_up(connection)
-        plans = await replayer.plan(request.topic, request.range, partition=request.partition)
-        await replayer.run(plans, is_dry_run=request.is_dry_run, observer=counter)
-        if counter.changed_blocks and not request.is_dry_run:
-            async with pool.acquire() as connection:
-                await delete_unseen_shapes(connection)
+        async with pool.acquire() as connection:
+            await require_migrated(connection)
+        yield pool
     finally:
-        await dead_letters.stop()
         await pool.close()
-    return ReplayReport(
-        topic=request.topic,
-        blocks=counter.blocks,
-        changed_blocks=counter.changed_blocks,
-        records=counter.records,
-        retriaged=handler.retriaged_count if isinstance(handler, RetriageHandler) else None,
+
+
+async def _insert(pool: Pool, asked: ReplayStartEvent) -> str:
+    new = NewRun(
+        run_id=secrets.token_hex(ID_BYTES),
+        asked=asked,
+        requested_at=datetime.now(UTC),
+        is_attended=True,
     )
+    async with pool.acquire() as connection:
+        await insert_run(connection, new)
+    return new.run_id
 
 
-def _handler_of(settings: Settings, request: ReplayRequest) -> BlockHandler[Any]:
-    choices = read_choices(settings)
-    if not request.is_retriage:
-        return handler_of(settings, request.topic, choices)
-    if request.topic != TICKETS_RAW.name:
-        raise ConfigError(f"only {TICKETS_RAW.name} can be triaged again", setting="--retriage")
-    return RetriageHandler(choices.triage)
-
-
-class _Counter:
-    """Counts what it passes on to another observer."""
-
-    def __init__(self, observer: ReplayObserver) -> None:
-        self._observer = observer
-        self.blocks = self.changed_blocks = self.records = 0
-
-    def planned(self, plans: Sequence[BlockPlan]) -> None:
-        self._observer.planned(plans)
-
-    def block_done(self, result: BlockResult) -> None:
-        self.blocks += 1
-        self.changed_blocks += result.changed
-        self.records += result.records
-        self._observer.block_done(result)
+def _report(run: ReplayRun) -> ReplayReport:
+    return ReplayReport(
+        run_id=run.run_id,
+        state=run.state,
+        topic=run.topic,
+        is_dry_run=run.is_dry_run,
+        blocks=run.done_blocks,
+        changed_blocks=run.changed_blocks,
+        records=run.records,
+        retriaged=run.retriaged if run.is_retriage else None,
+    )

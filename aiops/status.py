@@ -10,6 +10,7 @@ import asyncpg
 import msgspec
 
 from aiops.topics import PartitionEnds, partition_ends
+from schemas.db.locks import REPLAY_RUNS
 from schemas.db.pool import CONNECT_TIMEOUT_S, Connection
 from schemas.errors import TransientError
 from schemas.settings import Settings
@@ -59,6 +60,32 @@ class WindowCounts(msgspec.Struct, frozen=True, kw_only=True):
     dirty: int
 
 
+class Replay(msgspec.Struct, frozen=True, kw_only=True):
+    """A replay that has not ended, or one of the last; `blocks` is None until it is planned.
+
+    `is_interrupted` tells that no process runs it: one that was asked for over the API goes on by
+    itself, the others with `aiops replay --resume`.
+    """
+
+    run_id: str
+    topic: str
+    partition: int | None
+    state: str
+    is_interrupted: bool
+    is_attended: bool
+    is_dry_run: bool
+    is_retriage: bool
+    requested_by: str
+    requested_at: datetime
+    heartbeat_at: datetime | None
+    ended_at: datetime | None
+    blocks: int | None
+    done_blocks: int
+    changed_blocks: int
+    records: int
+    error: str | None
+
+
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """The state of the whole pipeline."""
 
@@ -66,6 +93,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     dead_letters: list[DeadLetterCount]
     gaps: list[Gap]
     windows: WindowCounts
+    replays: list[Replay]
 
     @property
     def lag(self) -> int:
@@ -89,6 +117,7 @@ async def read_status(settings: Settings) -> Status:
             ],
             gaps=[Gap(**dict(row)) for row in await connection.fetch(SELECT_GAPS)],
             windows=await _select_windows(connection),
+            replays=await _select_replays(connection),
         )
 
 
@@ -111,6 +140,22 @@ async def _select_windows(connection: Connection) -> WindowCounts:
     row = await connection.fetchrow(SELECT_WINDOWS)
     assert row is not None  # noqa: S101 - an aggregate returns its row
     return WindowCounts(**dict(row))
+
+
+# Those that have not ended come first.
+SELECT_REPLAYS: Final = """
+SELECT run_id, topic, partition, state,
+       state = 'running' AND NOT has_replay_process(run_id, $1) AS is_interrupted,
+       is_attended, is_dry_run, is_retriage, requested_by, requested_at, heartbeat_at, ended_at,
+       blocks, done_blocks, changed_blocks, records, error
+FROM replay_runs
+ORDER BY state IN ('requested', 'running') DESC, requested_at DESC, run_id LIMIT 10
+"""
+
+
+async def _select_replays(connection: Connection) -> list[Replay]:
+    rows = await connection.fetch(SELECT_REPLAYS, REPLAY_RUNS)
+    return [Replay(**dict(row)) for row in rows]
 
 
 SELECT_OFFSETS: Final = """

@@ -6,11 +6,12 @@ from typing import Final
 import asyncpg
 import msgspec
 
-from aiops.replaying import ReplayRequest, replay_topic
+from aiops.replaying import compare_topic
 from schemas.db.pool import CONNECT_TIMEOUT_S, Connection
 from schemas.settings import Settings
+from streams.domain.replays import ReplayRange
 from streams.domain.windows import MINUTE_NS, NANOSECONDS
-from streams.replay import BlockPlan, BlockResult, ReplayRange
+from streams.replay import BlockResult
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,7 +36,7 @@ class _Collector:
         self.blocks = self.records = 0
         self.differences: list[Difference] = []
 
-    def planned(self, plans: Sequence[BlockPlan]) -> None:
+    def planned(self, blocks: int, done: int) -> None:
         """Nothing to note: a block counts once it was compared."""
 
     def block_done(self, result: BlockResult) -> None:
@@ -62,8 +63,7 @@ async def verify(settings: Settings, topics: Sequence[str], wanted: ReplayRange)
     """
     collector = _Collector()
     for topic in topics:
-        request = ReplayRequest(topic=topic, range=wanted, is_dry_run=True)
-        await replay_topic(settings, request, collector)
+        await compare_topic(settings, topic, wanted, collector)
     return Verification(
         blocks=collector.blocks,
         records=collector.records,

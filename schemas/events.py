@@ -1,8 +1,9 @@
 """Decoded payloads: what a Kafka record says, in our own words."""
 
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
 import msgspec
+from msgspec import Meta
 
 JsonValue: TypeAlias = bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"] | None
 
@@ -113,3 +114,31 @@ class FeedbackEvent(msgspec.Struct, frozen=True, kw_only=True):
     is_confirmation: bool = False
     actor: str | None = None
     timestamp_ns: int = 0
+
+
+TopicName: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,249}\Z")]
+PartitionNumber: TypeAlias = Annotated[int, Meta(ge=0, lt=2**31)]
+ReplayId: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,400}\Z")]
+PrintableName: TypeAlias = Annotated[str, Meta(pattern=r"^[^\x00-\x1f]{1,200}\Z")]
+BoundText: TypeAlias = Annotated[str, Meta(pattern=r"^[^\x00-\x1f]{1,40}\Z")]
+
+
+class ReplayStartEvent(msgspec.Struct, frozen=True, kw_only=True, tag_field="action", tag="start"):
+    """What to replay, as asked: each bound an offset or a time, None for all that is stored."""
+
+    topic: TopicName
+    partition: PartitionNumber | None = None
+    from_bound: BoundText | None = None
+    to_bound: BoundText | None = None
+    is_retriage: bool = False
+    is_dry_run: bool = False
+    requested_by: PrintableName
+
+
+class ReplayCancelEvent(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="action", tag="cancel"
+):
+    """A replay that is to go on no further."""
+
+    run_id: ReplayId
+    requested_by: PrintableName

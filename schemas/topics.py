@@ -42,8 +42,12 @@ TRIAGE_FEEDBACK: Final = TopicSpec(
     name="triage.feedback", key="none", partitions=1, retention_ms=-1
 )
 COMMITS_RAW: Final = TopicSpec(name="commits.raw", key="repository", partitions=4, retention_ms=-1)
+# Replays asked for over the API, in order.
+REPLAYS_REQUESTED: Final = TopicSpec(name="replays.requested", key="none", partitions=1)
 
-SOURCE_TOPICS: Final = (LOGS_RAW, LOGS_SUBMITTED, TICKETS_RAW, TRIAGE_FEEDBACK, COMMITS_RAW)
+# What they hold can be read again; a request is acted upon once.
+REPLAYABLE_TOPICS: Final = (LOGS_RAW, LOGS_SUBMITTED, TICKETS_RAW, TRIAGE_FEEDBACK, COMMITS_RAW)
+SOURCE_TOPICS: Final = (*REPLAYABLE_TOPICS, REPLAYS_REQUESTED)
 
 
 def dead_letter_topic(topic: str) -> str:

@@ -6,11 +6,18 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from schemas.errors import ConfigError
 from schemas.settings import Settings
-from schemas.topics import COMMITS_RAW, LOGS_SUBMITTED, TICKETS_RAW, TRIAGE_FEEDBACK
+from schemas.topics import (
+    COMMITS_RAW,
+    LOGS_SUBMITTED,
+    REPLAYS_REQUESTED,
+    TICKETS_RAW,
+    TRIAGE_FEEDBACK,
+)
 from streams.agents.batches import StreamHandler
 from streams.agents.commits import CommitsHandler
 from streams.agents.feedback import FeedbackHandler
 from streams.agents.logs import LogsHandler
+from streams.agents.replays import ReplayRequestsHandler
 from streams.agents.tickets import TicketsHandler
 from streams.app import INTERACTIVE, SMALL_BATCHES, AppPlan, FetchPolicy, bulk_policy
 from streams.domain.changelog.config import ChangelogConfig
@@ -67,12 +74,16 @@ def plan_tasks(
         bulk = _plan("logs", settings.log_topic_names, bulk_policy(settings), slot)
         return [Task(bulk, logs_handler(settings))]
     if role == INTERACTIVE_ROLE:
+        requests = _plan("replays", [REPLAYS_REQUESTED.name], INTERACTIVE, slot)
         return [
-            Task(
-                _plan(lane.name, [lane.topic], lane.policy, slot),
-                handler_of(settings, lane.topic, choices),
-            )
-            for lane in LANES
+            *(
+                Task(
+                    _plan(lane.name, [lane.topic], lane.policy, slot),
+                    handler_of(settings, lane.topic, choices),
+                )
+                for lane in LANES
+            ),
+            Task(requests, ReplayRequestsHandler()),
         ]
     return []
 
@@ -93,7 +104,7 @@ def handler_of(settings: Settings, topic: str, choices: Choices = USUAL_CHOICES)
     """Return what is done with the records of a topic, live and on replay.
 
     Raises:
-        ConfigError: no stream of ours reads the topic.
+        ConfigError: no stream of ours reads the topic, or it holds nothing to be read again.
     """
     if topic in {*settings.log_topic_names, LOGS_SUBMITTED.name}:
         return logs_handler(settings)

@@ -6,32 +6,26 @@ changes nothing, and a replay with other rules changes what those rules touch an
 """
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from typing import Final, Generic, Protocol, TypeVar
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import Final, Generic, Protocol, TypeAlias, TypeVar
 
 import msgspec
-import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
 
 from schemas.db.pool import Connection, Pool
-from schemas.errors import AiOpsError, ConfigError, TransientError
+from schemas.errors import AiOpsError, ConfigError
 from schemas.ids import BLOCK_RECORDS, block_of
 from schemas.records import SourceRecord
-from streams.batch_delivery import to_source_record
+from schemas.settings import Settings
+from streams.block_reader import BlockReader, open_consumer
 from streams.dead_letters import DeadLetterProducer, replace_dead_letters
 from streams.domain.prepared import Prepared
+from streams.domain.replays import ReplayRange
 from streams.offsets import OffsetSpan, StoredRange, lock_stored_range, select_stored_range
+from streams.replay_throttle import LagThrottle
 from streams.topic_check import TopicInfo, require_topics
 
-log = structlog.get_logger()
-
-FETCH_TIMEOUT_MS: Final = 1_000
-MAX_FETCH_RECORDS: Final = 5_000
-# No record for so long, and the end not reached: the broker is not answering.
-STALL_TIMEOUT_S: Final = 30.0
 # Reading on without the lock catches up with the live writer; in the end the lock is kept.
 CATCH_UP_ATTEMPTS: Final = 3
 
@@ -40,15 +34,6 @@ _P = TypeVar("_P", bound=Prepared)
 
 class ReplayRefusedError(AiOpsError):
     """A block can't be replayed: retention has cut into it, so that it would come out smaller."""
-
-
-class ReplayRange(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked for: offsets, or times in milliseconds since 1970; None means all there is."""
-
-    from_offset: int | None = None
-    to_offset: int | None = None
-    from_ms: int | None = None
-    to_ms: int | None = None
 
 
 class BlockPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +47,11 @@ class BlockPlan(msgspec.Struct, frozen=True, kw_only=True):
     def first_offset(self) -> int:
         """Return the block's first offset."""
         return self.block * BLOCK_RECORDS
+
+    @property
+    def place(self) -> TopicPartition:
+        """Return the block's partition."""
+        return TopicPartition(self.topic, self.partition)
 
     @property
     def end_offset(self) -> int:
@@ -92,11 +82,19 @@ class BlockHandler(Protocol[_P]):
 class ReplayObserver(Protocol):
     """Is told how a replay goes."""
 
-    def planned(self, plans: Sequence[BlockPlan]) -> None:
-        """Hear which blocks there are."""
+    def planned(self, blocks: int, done: int) -> None:
+        """Hear how many blocks there are, and how many of them were done before."""
 
     def block_done(self, result: BlockResult) -> None:
         """Hear that a block is done."""
+
+
+# Notes in the block's own transaction that it is done; raises to have nothing written.
+RecordBlock: TypeAlias = Callable[[Connection, BlockResult], Awaitable[None]]
+
+
+async def record_nowhere(_: Connection, __: BlockResult) -> None:
+    """Note nothing: nobody resumes."""
 
 
 class Replayer(Generic[_P]):
@@ -104,12 +102,13 @@ class Replayer(Generic[_P]):
 
     def __init__(
         self,
-        bootstrap: str,
+        settings: Settings,
         pool: Pool,
         handler: BlockHandler[_P],
         dead_letters: DeadLetterProducer,
     ) -> None:
-        self._bootstrap = bootstrap
+        self._bootstrap = settings.kafka_bootstrap
+        self._batch_records = settings.batch_records
         self._pool = pool
         self._handler = handler
         self._dead_letters = dead_letters
@@ -126,7 +125,7 @@ class Replayer(Generic[_P]):
         """
         plans: list[BlockPlan] = []
         info = (await require_topics(self._bootstrap, [topic]))[topic]
-        async with self._consumer() as consumer:
+        async with open_consumer(self._bootstrap) as consumer:
             for number in _partitions(info, partition):
                 plans += await self._plan_partition(consumer, TopicPartition(topic, number), wanted)
         return plans
@@ -145,11 +144,7 @@ class Replayer(Generic[_P]):
         beginning = (await consumer.beginning_offsets([place]))[place]
         blocks = range(block_of(first), block_of(end - 1) + 1)
         needed = max(blocks[0] * BLOCK_RECORDS, stored.first)
-        if beginning > needed:
-            raise ReplayRefusedError(
-                f"{place.topic}[{place.partition}]: the block at {needed} is cut, the log begins "
-                f"at {beginning} now; replay from {_next_block(beginning)} on"
-            )
+        _require_whole(place, needed, beginning)
         return [
             BlockPlan(topic=place.topic, partition=place.partition, block=block) for block in blocks
         ]
@@ -160,119 +155,115 @@ class Replayer(Generic[_P]):
         *,
         is_dry_run: bool,
         observer: ReplayObserver,
+        record: RecordBlock = record_nowhere,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """Replay the blocks in order, resting as long after each as it took.
+        """Replay the blocks of one topic in order; `pause` waits where live lag has grown.
 
         Raises:
+            ReplayRefusedError: retention has cut into a block since it was planned.
             TransientError: the broker does not answer.
         """
-        observer.planned(plans)
-        async with self._consumer() as consumer:
+        if not plans:
+            return
+        # Backwards, so that the first block of each partition counts.
+        starts = {plan.place: plan.first_offset for plan in reversed(plans)}
+        async with open_consumer(self._bootstrap) as consumer:
+            reader = BlockReader(consumer, starts)
+            throttle = LagThrottle(
+                partial(self._lag, consumer, plans[0].topic),
+                # What the workers take at once.
+                tolerance=self._batch_records,
+                pause=pause,
+            )
             for plan in plans:
-                started = time.monotonic()
-                result = await self._run_block(consumer, plan, is_dry_run=is_dry_run)
+                await throttle.give_way()
+                result = await self._run_block(reader, plan, is_dry_run=is_dry_run, record=record)
                 observer.block_done(result)
-                # Half of the time is left to the live stream, so that its lag does not grow.
-                await asyncio.sleep(time.monotonic() - started)
 
     async def _run_block(
-        self, consumer: AIOKafkaConsumer, plan: BlockPlan, *, is_dry_run: bool
+        self, reader: BlockReader, plan: BlockPlan, *, is_dry_run: bool, record: RecordBlock
     ) -> BlockResult:
-        reader: _BlockReader[_P] = _BlockReader(consumer, plan, self._handler)
+        await self._go_to(reader, plan)
+        prepared: list[_P] = []
         for _ in range(CATCH_UP_ATTEMPTS):
-            await reader.read_to(await self._stored_end(plan))
-        async with self._pool.acquire() as connection:
-            transaction = connection.transaction()
-            await transaction.start()
-            try:
-                stored = await lock_stored_range(connection, plan.topic, plan.partition)
-                end = min(stored.next if stored else 0, plan.end_offset)
-                await reader.read_to(end)
-                span = OffsetSpan(
-                    topic=plan.topic, partition=plan.partition, first=plan.first_offset, end=end
-                )
-                changed = await self._handler.replace(connection, span, reader.prepared)
-                letters = [one.dead_letter for one in reader.prepared if one.dead_letter]
-                fresh = await replace_dead_letters(connection, span, letters)
-                if not is_dry_run:
-                    await self._dead_letters.produce(fresh)
-            except BaseException:
-                await transaction.rollback()
-                raise
-            await (transaction.rollback() if is_dry_run else transaction.commit())
-        return BlockResult(plan=plan, records=len(reader.prepared), changed=changed)
+            await self._read_on(reader, plan, await self._stored(plan), prepared)
+        async with self._pool.acquire() as connection, connection.transaction():
+            # The inner transaction alone is what a dry run takes back.
+            replacing = connection.transaction()
+            await replacing.start()
+            stored = await lock_stored_range(connection, plan.topic, plan.partition)
+            span = await self._read_on(reader, plan, stored, prepared)
+            changed = await self._handler.replace(connection, span, prepared)
+            letters = [one.dead_letter for one in prepared if one.dead_letter]
+            fresh = await replace_dead_letters(connection, span, letters)
+            if is_dry_run:
+                await replacing.rollback()
+            else:
+                await self._dead_letters.produce(fresh)
+                await replacing.commit()
+            result = BlockResult(plan=plan, records=len(prepared), changed=changed)
+            await record(connection, result)
+        return result
 
-    async def _stored_end(self, plan: BlockPlan) -> int:
-        async with self._pool.acquire() as connection:
-            stored = await select_stored_range(connection, plan.topic, plan.partition)
-        return min(stored.next if stored else 0, plan.end_offset)
-
-    @asynccontextmanager
-    async def _consumer(self) -> AsyncIterator[AIOKafkaConsumer]:
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap,
-            group_id=None,
-            enable_auto_commit=False,
-            auto_offset_reset="none",
-            isolation_level="read_committed",
-        )
-        try:
-            try:
-                await consumer.start()
-                # Its tasks must have begun: stopped before, aiokafka cancels them and then us.
-                await asyncio.sleep(0)
-                yield consumer
-            finally:
-                await consumer.stop()
-        except KafkaError as exc:
-            raise TransientError(f"Kafka at {self._bootstrap}: {exc!r}") from exc
-
-
-class _BlockReader(Generic[_P]):
-    """Reads and prepares the records of a block, as far as told."""
-
-    def __init__(
-        self, consumer: AIOKafkaConsumer, plan: BlockPlan, handler: BlockHandler[_P]
-    ) -> None:
-        self._consumer = consumer
-        self._place = TopicPartition(plan.topic, plan.partition)
-        self._handler = handler
-        self._first = plan.first_offset
-        self._position: int | None = None
-        self.prepared: list[_P] = []
-
-    async def read_to(self, end: int) -> None:
-        """Go on to `end` (exclusive); offsets that hold no record are passed over.
+    async def _go_to(self, reader: BlockReader, plan: BlockPlan) -> None:
+        """Go to the block's first record.
 
         Raises:
-            TransientError: the broker does not answer.
+            ReplayRefusedError: retention has cut into the block.
         """
-        position = await self._start()
-        last_progress = time.monotonic()
-        while position < end:
-            fetched = await self._consumer.getmany(
-                self._place, timeout_ms=FETCH_TIMEOUT_MS, max_records=MAX_FETCH_RECORDS
-            )
-            records = [one for one in fetched.get(self._place, []) if one.offset < end]
-            self.prepared += [self._handler.prepare(to_source_record(one)) for one in records]
-            reached = await self._consumer.position(self._place)
-            if reached > position:
-                last_progress = time.monotonic()
-            elif time.monotonic() - last_progress > STALL_TIMEOUT_S:
-                raise TransientError(f"no records of {self._place} for {STALL_TIMEOUT_S:g} s")
-            position = reached
-        if position > end:
-            # The fetch went on: the next call begins where this one ended.
-            self._consumer.seek(self._place, end)
-        self._position = max(end, self._first)
+        stored = await self._stored(plan)
+        needed = max(plan.first_offset, stored.first if stored else 0)
+        _require_whole(plan.place, needed, await reader.beginning(plan.place))
+        reader.seek(plan.place, needed)
 
-    async def _start(self) -> int:
-        if self._position is None:
-            self._consumer.assign([self._place])
-            beginning = (await self._consumer.beginning_offsets([self._place]))[self._place]
-            self._position = max(self._first, beginning)
-            self._consumer.seek(self._place, self._position)
-        return self._position
+    async def _read_on(
+        self,
+        reader: BlockReader,
+        plan: BlockPlan,
+        stored: StoredRange | None,
+        prepared: list[_P],
+    ) -> OffsetSpan:
+        """Prepare what is stored of the block beyond what was read; return the whole span."""
+        end = min(stored.next if stored else 0, plan.end_offset)
+        async for records in reader.read_to(plan.place, end):
+            prepared += [self._handler.prepare(one) for one in records]
+        return OffsetSpan(
+            topic=plan.topic, partition=plan.partition, first=plan.first_offset, end=end
+        )
+
+    async def _stored(self, plan: BlockPlan) -> StoredRange | None:
+        async with self._pool.acquire() as connection:
+            return await select_stored_range(connection, plan.topic, plan.partition)
+
+    async def _lag(self, consumer: AIOKafkaConsumer, topic: str) -> int:
+        """Return how many records of the topic are not stored yet."""
+        async with self._pool.acquire() as connection:
+            stored = await select_next_offsets(connection, topic)
+        ends = await consumer.end_offsets(list(stored))
+        return sum(max(ends[place] - stored[place], 0) for place in stored)
+
+
+SELECT_NEXT_OFFSETS: Final = "SELECT partition, next_offset FROM stream_offsets WHERE topic = $1"
+
+
+async def select_next_offsets(connection: Connection, topic: str) -> Mapping[TopicPartition, int]:
+    """Return how far each partition of a topic is stored."""
+    rows = await connection.fetch(SELECT_NEXT_OFFSETS, topic)
+    return {TopicPartition(topic, row["partition"]): row["next_offset"] for row in rows}
+
+
+def _require_whole(place: TopicPartition, needed: int, beginning: int) -> None:
+    """Raise unless the broker still has all from the offset `needed` on.
+
+    Raises:
+        ReplayRefusedError: retention has cut off some.
+    """
+    if beginning > needed:
+        raise ReplayRefusedError(
+            f"{place.topic}[{place.partition}]: the block at {needed} is cut, the log begins "
+            f"at {beginning} now; replay from {_next_block(beginning)} on"
+        )
 
 
 def _partitions(info: TopicInfo, partition: int | None) -> Sequence[int]:

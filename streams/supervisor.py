@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import signal
-import sys
 from collections.abc import Sequence
 from time import monotonic
 from typing import Final
@@ -11,6 +10,7 @@ from typing import Final
 import structlog
 
 from schemas.errors import AiOpsError
+from streams.children import run_child
 from streams.lanes import FINALIZER, INTERACTIVE_ROLE, LOGS
 from streams.worker import EXIT_CONFIG, EXIT_REJECTED, STOP_TIMEOUT_S
 
@@ -106,25 +106,9 @@ async def _keep_running(child: ChildSpec, stopping: asyncio.Event) -> None:
 
 
 async def _run_once(child: ChildSpec, stopping: asyncio.Event) -> int:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "aiops",
-        "worker",
-        *child.arguments,
-        stdin=asyncio.subprocess.PIPE,
+    return await run_child(
+        child.name,
+        ("worker", *child.arguments),
+        stopping,
+        stop_timeout_s=STOP_TIMEOUT_S + 5,
     )
-    log.info("worker_started", worker=child.name, pid=process.pid)
-    ended = asyncio.create_task(process.wait())
-    stop = asyncio.create_task(stopping.wait())
-    try:
-        await asyncio.wait({ended, stop}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        stop.cancel()
-        if not ended.done():
-            process.terminate()
-    try:
-        return await asyncio.wait_for(ended, STOP_TIMEOUT_S + 5)
-    except TimeoutError:
-        process.kill()
-        return await process.wait()

@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 import msgspec
 import structlog
 
-from schemas.db.locks import CHANGELOG_LEADER, FINALIZER_LEADER
+from schemas.db.locks import CHANGELOG_LEADER, FINALIZER_LEADER, REPLAY_LEADER
 from schemas.db.migrate import require_migrated
 from schemas.db.pool import Connection, Pool, open_pool
 from schemas.errors import AiOpsError, ConfigError
@@ -31,6 +31,7 @@ from streams.health import Watched, WorkerHealth, serve_health, watch
 from streams.lanes import FINALIZER, Choices, Role, Task, plan_tasks
 from streams.leadership import lead
 from streams.offsets import PartitionRange, claim_partition
+from streams.replay_dispatcher import ReplayDispatcher
 from streams.retrying import retry_transient
 from streams.topic_check import TopicInfo, require_topics
 
@@ -41,6 +42,7 @@ STOP_TIMEOUT_S: Final = 10.0
 POOL_SIZE: Final = 4
 # A new commit is in its changelog within a second.
 CHANGELOG_INTERVAL_S: Final = 0.25
+REPLAY_INTERVAL_S: Final = 1.0
 # A worker cut off from Postgres keeps its partitions' rows locked no longer than this.
 IDLE_IN_TRANSACTION_S: Final = 10
 
@@ -117,7 +119,7 @@ async def _unless_stopped(stopping: asyncio.Event, work: Awaitable[_T]) -> _T | 
 async def run_leaders(
     settings: Settings, pool: Pool, stopping: asyncio.Event, choices: Choices
 ) -> None:
-    """Summarize windows and write changelogs whenever this process is the leader of either."""
+    """Summarize windows, write changelogs and start replays whenever this process leads in it."""
     async with asyncio.TaskGroup() as group:
         group.create_task(
             lead(
@@ -135,6 +137,15 @@ async def run_leaders(
                 lambda connection: ChangelogWriter(connection, choices.changelog).run_cycle,
                 stopping=stopping,
                 interval_s=CHANGELOG_INTERVAL_S,
+            )
+        )
+        group.create_task(
+            lead(
+                pool,
+                REPLAY_LEADER,
+                lambda connection: ReplayDispatcher(connection, stopping).run_cycle,
+                stopping=stopping,
+                interval_s=REPLAY_INTERVAL_S,
             )
         )
 

@@ -7,7 +7,7 @@ import time
 import click
 import msgspec
 
-from aiops.status import PartitionLag, Status, read_status
+from aiops.status import PartitionLag, Replay, Status, read_status
 from schemas.settings import load_settings
 
 
@@ -15,7 +15,7 @@ from schemas.settings import load_settings
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--watch", "interval_s", type=click.FloatRange(0.2), help="Again every so many s.")
 def command(*, as_json: bool, interval_s: float | None) -> None:
-    """Show lag, watermark, dead letters, gaps and windows, by topic and partition."""
+    """Show lag, watermark, dead letters, gaps, windows and replays, by topic and partition."""
     settings = load_settings(os.environ)
     before: tuple[float, Status] | None = None
     while True:
@@ -53,6 +53,24 @@ def _show(status: Status, rate: float | None) -> None:
     for gap in status.gaps:
         lost = gap.to_offset - gap.from_offset
         click.echo(f"gap: {gap.topic}[{gap.partition}] from {gap.from_offset}, {lost} offsets lost")
+    for replay in status.replays:
+        click.echo(_replay_line(replay))
+
+
+def _replay_line(replay: Replay) -> str:
+    """Return one line about a replay, with the command to go on where one is needed."""
+    place = replay.topic if replay.partition is None else f"{replay.topic}[{replay.partition}]"
+    blocks = "?" if replay.blocks is None else replay.blocks
+    verb = "would change" if replay.is_dry_run else "changed"
+    line = (
+        f"replay {replay.run_id}: {place} {replay.state}, {replay.done_blocks}/{blocks} blocks, "
+        f"{replay.records} records, {replay.changed_blocks} {verb}"
+    )
+    if replay.error is not None:
+        line += f": {replay.error}"
+    if replay.state == "failed" or (replay.is_interrupted and replay.is_attended):
+        line += f"; go on with `aiops replay --resume {replay.run_id}`"
+    return line
 
 
 def _show_partition(partition: PartitionLag) -> None:

@@ -11,7 +11,7 @@ import msgspec
 from aiops.replaying import parse_range
 from aiops.verifying import verify
 from schemas.settings import load_settings
-from schemas.topics import SOURCE_TOPICS
+from schemas.topics import REPLAYABLE_TOPICS
 
 EXIT_DIFFERENT: Final = 1
 
@@ -27,7 +27,7 @@ def command(*, topics: tuple[str, ...], begin: str | None, end: str | None, as_j
     Exit status 1 and a list of differences if there are any.
     """
     settings = load_settings(os.environ)
-    wanted = topics or tuple(spec.name for spec in SOURCE_TOPICS)
+    wanted = topics or tuple(spec.name for spec in REPLAYABLE_TOPICS)
     result = asyncio.run(verify(settings, wanted, parse_range(begin, end)))
     if as_json:
         click.echo(msgspec.json.encode(result))

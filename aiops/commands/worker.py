@@ -3,15 +3,14 @@
 import asyncio
 import gc
 import os
-import signal
 import sys
-import threading
 
 import click
 import msgspec
 import structlog
 
 from aiops.choices import read_choices
+from aiops.standard_input import end_with_standard_input
 from schemas.errors import AiOpsError, ConfigError
 from schemas.settings import Settings, load_settings
 from schemas.telemetry import configure_logging
@@ -47,19 +46,11 @@ def command(
     configure_logging(settings.log_level)
     choices = read_choices(settings)
     if until_stdin_ends:
-        threading.Thread(target=_end_with_stdin, daemon=True).start()
+        end_with_standard_input()
     if role == "all":
         _supervise(processes or settings.worker_processes, settings.metrics_port)
     else:
         _work(settings, role, slot or settings.worker_slot, choices)
-
-
-def _end_with_stdin() -> None:
-    """Ask this process to stop once whoever holds the other end of its input is gone."""
-    # Not by sys.stdin: Python aborts at exit when a thread still waits for its buffer.
-    while os.read(sys.stdin.fileno(), 1):
-        pass
-    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _supervise(processes: int, metrics_port: int) -> None:

@@ -9,5 +9,9 @@ COMMIT_CONTENTS: Final = 7_301_198
 AUDIT_CHAIN: Final = 7_301_196
 # With the number of a group of projects as the second key.
 TICKET_PROJECTS: Final = 7_301_199
+# Who starts a process for each requested replay.
+REPLAY_LEADER: Final = 7_301_200
+# With the hash of a replay's id as the second key: one process runs it.
+REPLAY_RUNS: Final = 7_301_201
 # With the hash of a login's account or address as the second key.
 LOGIN_SUBJECTS: Final = 7_301_190

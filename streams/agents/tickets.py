@@ -112,10 +112,10 @@ class RetriageHandler(TicketsHandler):
         super().__init__(config)
         self._retriaged: set[TicketKey] = set()
 
-    @property
-    def retriaged_count(self) -> int:
-        """Return how many tickets have other answers now."""
-        return len(self._retriaged)
+    def take_retriaged(self) -> frozenset[TicketKey]:
+        """Return which tickets have other answers since the last call."""
+        retriaged, self._retriaged = frozenset(self._retriaged), set()
+        return retriaged
 
     async def replace(
         self, connection: Connection, span: OffsetSpan, records: Sequence[PreparedTickets]

@@ -3,8 +3,9 @@
 from typing import Final
 
 from schemas.db.pool import Connection
-from schemas.topics import TICKETS_RAW, TRIAGE_FEEDBACK
+from schemas.topics import REPLAYS_REQUESTED, TICKETS_RAW, TRIAGE_FEEDBACK
 from streams.store.feedback import delete_all_feedback
+from streams.store.replay_runs import delete_requested_runs
 from streams.store.templates import delete_unseen_shapes
 
 DELETE_OFFSETS: Final = """
@@ -53,4 +54,6 @@ async def forget_topic(connection: Connection, topic: str, *, window_minutes: in
             await connection.execute(statement)
     if topic == TRIAGE_FEEDBACK.name:
         await delete_all_feedback(connection)
+    if topic == REPLAYS_REQUESTED.name:
+        await delete_requested_runs(connection)
     return offsets

@@ -6,7 +6,8 @@ import pytest
 from aiops.replaying import ReplayReport, ReplayRequest, replay_topic
 from aiops.verifying import verify
 from schemas.settings import Settings, load_settings
-from streams.replay import BlockPlan, BlockResult, ReplayRange
+from streams.domain.replays import ReplayRange
+from streams.replay import BlockPlan, BlockResult
 from tests.checksums import FINALIZED, table_checksums
 from tests.integration.streams.conftest import MakeLogsTopic, make_logs_topic
 from tests.ledger import produce, read_topic, wait_until_stored
@@ -21,7 +22,7 @@ ALTER_COUNTS = "UPDATE log_counts SET counts[1] = counts[1] + 1, lines = lines +
 
 
 class Silent:
-    def planned(self, plans: object) -> None:
+    def planned(self, blocks: int, done: int) -> None:
         """Nobody looks."""
 
     def block_done(self, result: BlockResult) -> None:
@@ -29,7 +30,7 @@ class Silent:
 
 
 async def replay(settings: Settings, topic: str, *, is_dry_run: bool = False) -> ReplayReport:
-    request = ReplayRequest(topic=topic, range=EVERYTHING, is_dry_run=is_dry_run)
+    request = ReplayRequest(topic=topic, is_dry_run=is_dry_run)
     return await replay_topic(settings, request, Silent())
 
 
