@@ -30,6 +30,7 @@ from graphql_api.live import Listener
 from graphql_api.logs import LogEntry
 from graphql_api.producer import EndOffsets, Producer
 from graphql_api.rates import CostRates
+from graphql_api.replay_feed import ReplayFeed
 from graphql_api.schema import SCHEMA
 from graphql_api.similar_tickets import SimilarTickets
 from graphql_api.sockets import SocketHandler, is_foreign
@@ -147,6 +148,7 @@ def make_services(settings: Settings) -> Services:
         # One at a time: it is Python code, which two threads do not make faster.
         generating=asyncio.Semaphore(1),
         triage_feed=TriageFeed(database, listener),
+        replay_feed=ReplayFeed(database, listener),
         similar_tickets=SimilarTickets(database, max_tickets=settings.api_similar_tickets),
     )
 
@@ -174,6 +176,7 @@ async def _running(app: web.Application) -> AsyncIterator[None]:
     await services.summary_feed.close()
     await services.changelog_feed.close()
     await services.triage_feed.close()
+    await services.replay_feed.close()
     await services.similar_tickets.close()
     await services.access.close()
     await services.listener.close()

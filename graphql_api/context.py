@@ -16,6 +16,7 @@ from graphql_api.changelog_feed import ChangelogFeed
 from graphql_api.feeds import LineFeed, SummaryFeed
 from graphql_api.live import Listener
 from graphql_api.producer import EndOffsets, Producer
+from graphql_api.replay_feed import ReplayFeed
 from graphql_api.similar_tickets import SimilarTickets
 from graphql_api.store.database import Database
 from graphql_api.store.lines import LineReader
@@ -47,6 +48,7 @@ class Services:
     changelog_feed: ChangelogFeed
     generating: asyncio.Semaphore
     triage_feed: TriageFeed
+    replay_feed: ReplayFeed
     similar_tickets: SimilarTickets
 
 

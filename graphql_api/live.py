@@ -17,6 +17,7 @@ PROGRESS: Final = "aiops_progress"
 SUMMARIES: Final = "aiops_summaries"
 CHANGELOGS: Final = "aiops_changelogs"
 TRIAGES: Final = "aiops_triages"
+REPLAYS: Final = "aiops_replays"
 ACCESS: Final = "aiops_access"
 POLL_S: Final = 0.5
 _RETRY_S: Final = 0.5
@@ -56,6 +57,12 @@ class TriageNote(msgspec.Struct, frozen=True):
     ticket_id: str
 
 
+class ReplayNote(msgspec.Struct, frozen=True):
+    """A replay that was asked for, has gone on, or has ended."""
+
+    run_id: str
+
+
 SELECT_NEXT_OFFSETS: Final = """
 SELECT topic, partition, next_offset FROM stream_offsets
 WHERE (topic, partition) IN (SELECT * FROM unnest($1::text[], $2::int[]))
@@ -80,6 +87,7 @@ class Listener:
         self.on_summary: list[Callable[[SummaryNote], None]] = []
         self.on_changelog: list[Callable[[ChangelogNote], None]] = []
         self.on_triage: list[Callable[[TriageNote], None]] = []
+        self.on_replay: list[Callable[[ReplayNote], None]] = []
         self.on_access: list[Callable[[], None]] = []
         self.on_reconnect: list[Callable[[], None]] = []
 
@@ -161,6 +169,7 @@ class Listener:
             await connection.add_listener(SUMMARIES, self._heard_summary)
             await connection.add_listener(CHANGELOGS, self._heard_changelog)
             await connection.add_listener(TRIAGES, self._heard_triage)
+            await connection.add_listener(REPLAYS, self._heard_replay)
             await connection.add_listener(ACCESS, self._heard_access)
             self._connection = connection
             for told in self.on_reconnect:
@@ -196,6 +205,9 @@ class Listener:
 
     def _heard_triage(self, _connection: Any, _pid: int, _channel: str, payload: object) -> None:
         self._heard(payload, TriageNote, self.on_triage)
+
+    def _heard_replay(self, _connection: Any, _pid: int, _channel: str, payload: object) -> None:
+        self._heard(payload, ReplayNote, self.on_replay)
 
     def _heard_access(self, _connection: Any, _pid: int, _channel: str, _payload: object) -> None:
         for told in self.on_access:

@@ -16,6 +16,8 @@ from graphql_api.log_live import LogSubscription
 from graphql_api.log_summaries import LogSummaryQuery
 from graphql_api.log_templates import LogTemplateQuery
 from graphql_api.pipeline import PipelineQuery
+from graphql_api.replay_requests import ReplayMutation
+from graphql_api.replays import ReplayQuery, ReplaySubscription
 from graphql_api.scalars import SCALARS
 from graphql_api.session import SessionMutation, SessionQuery
 from graphql_api.ticket_feedback import TriageMutation
@@ -35,6 +37,7 @@ class Query(
     TicketQuery,
     TriageQualityQuery,
     PipelineQuery,
+    ReplayQuery,
     SessionQuery,
     AdminQuery,
 ):
@@ -47,6 +50,7 @@ class Mutation(
     CommitMutation,
     TicketMutation,
     TriageMutation,
+    ReplayMutation,
     SessionMutation,
     AdminMutation,
 ):
@@ -54,7 +58,7 @@ class Mutation(
 
 
 @strawberry.type(description="What can be followed live.")
-class Subscription(LogSubscription, ChangelogSubscription, TicketSubscription):
+class Subscription(LogSubscription, ChangelogSubscription, TicketSubscription, ReplaySubscription):
     """What can be followed live."""
 
 

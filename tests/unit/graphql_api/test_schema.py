@@ -100,6 +100,8 @@ def test_custom_scalars_and_enums_are_few_and_known() -> None:
         "Long",
         "ReasonKind",
         "ReleaseKind",
+        "ReplayRequestStatus",
+        "ReplayState",
         "RevertEffect",
         "Role",
         "SquashedLines",
