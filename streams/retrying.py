@@ -38,6 +38,12 @@ def is_transient(exc: BaseException) -> bool:
     return isinstance(exc, OSError | TimeoutError | asyncpg.InterfaceError | TransientError)
 
 
+def _is_cancelled() -> bool:
+    """Tell whether the present task was told to end, by a time limit too."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
 async def retry_transient(
     operation: str,
     attempt: Callable[[], Awaitable[_T]],
@@ -55,6 +61,9 @@ async def retry_transient(
         except Exception as exc:
             if not is_transient(exc):
                 raise
+            if _is_cancelled():
+                # It is the cleaning up that failed: a rollback on a connection that is gone.
+                raise asyncio.CancelledError from exc
             RETRIES.labels(operation).inc()
             log.warning("attempt_failed", operation=operation, error=repr(exc), delay_s=delay_s)
         await pause(delay_s)

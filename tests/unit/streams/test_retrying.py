@@ -110,3 +110,37 @@ async def test_cancelling_ends_the_wait() -> None:
 
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+class CutOffTransaction:
+    """Waits in the midst of its work; its clean-up fails, as a rollback does without a server."""
+
+    def __init__(self) -> None:
+        self.began = asyncio.Event()
+
+    async def attempt(self) -> None:
+        try:
+            self.began.set()
+            await asyncio.Event().wait()
+        finally:
+            raise asyncpg.InterfaceError("the underlying connection is closed")
+
+
+async def test_a_cancelled_attempt_that_cannot_clean_up_is_not_repeated() -> None:
+    work = CutOffTransaction()
+    task = asyncio.create_task(retry_transient("test", work.attempt))
+    await work.began.wait()
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_time_limit_ends_an_attempt_that_cannot_clean_up() -> None:
+    with pytest.raises(TimeoutError):
+        await attempt_for(0.01)
+
+
+async def attempt_for(limit_s: float) -> None:
+    async with asyncio.timeout(limit_s):
+        await retry_transient("test", CutOffTransaction().attempt)
