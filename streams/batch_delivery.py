@@ -14,15 +14,18 @@ from weakref import WeakSet
 import aiokafka
 import faust
 import msgspec
+import structlog
 from aiokafka.errors import NoOffsetForPartitionError
 from faust.exceptions import ConsumerNotStarted
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.transports import SchedulingStrategyT
 
-from schemas.errors import TransientError
+from schemas.errors import ConfigError, TransientError
 from schemas.records import SourceRecord
 from streams.offsets import PartitionRange
+
+log = structlog.get_logger()
 
 # Faust goes on without a seek when its own wait (broker_request_timeout, 40 s) runs out.
 CLAIM_TIMEOUT_S: Final = 30.0
@@ -30,6 +33,8 @@ CLAIM_TIMEOUT_S: Final = 30.0
 MAX_BATCHES_IN_MEMORY: Final = 8
 FULL_PAUSE_S: Final = 0.02
 BROKER_TIMEOUT_S: Final = 5.0
+# A claim that waited for Postgres may have looked at the broker too early.
+LOOKS: Final = 3
 
 # Told the ranges of the partitions just assigned, answers where each is to be read from.
 ClaimPartitions: TypeAlias = Callable[
@@ -112,6 +117,8 @@ class BatchScheduler(SchedulingStrategyT):
 
     def __init__(self) -> None:
         self.positions: dict[TP, int] = {}
+        # Where Postgres stood when a partition became ours.
+        self.claimed: dict[TP, int] = {}
         # Those that wait or are worked on; what a rebalance drops leaves by itself.
         self.in_memory = WeakSet[PartitionBatch]()
 
@@ -245,9 +252,33 @@ class BatchConsumer(driver.Consumer):
         assigned = sorted(self.assignment())
         if not assigned:
             return {}
+        claimed = await self._claim(assigned)
+        positions = {TP(*place): offset for place, offset in claimed.items()}
+        for tp, offset in positions.items():
+            self._thread.seek(tp, offset)
+        scheduler = cast("BatchScheduler", self.scheduler)
+        scheduler.positions.update(positions)
+        scheduler.claimed.update(positions)
+        return positions
+
+    async def _claim(self, assigned: list[TP]) -> Mapping[tuple[str, int], int]:
+        """Claim partitions as they are on the broker.
+
+        While a claim waits for Postgres, a former owner may store records that were not there when
+        we looked: a topic that seems to be made anew is looked at again.
+        """
+        claim = cast("BatchApp", self.app).claim
+        for _ in range(LOOKS - 1):
+            try:
+                return await claim(await self._ranges(assigned))
+            except ConfigError:
+                log.info("claim_refused_once", partitions=len(assigned))
+        return await claim(await self._ranges(assigned))
+
+    async def _ranges(self, assigned: list[TP]) -> list[PartitionRange]:
         beginnings = await self._thread.earliest_offsets(*assigned)
         ends = await self._thread.highwaters(*assigned)
-        held = [
+        return [
             PartitionRange(
                 topic=tp.topic,
                 partition=tp.partition,
@@ -256,12 +287,6 @@ class BatchConsumer(driver.Consumer):
             )
             for tp in assigned
         ]
-        claimed = await cast("BatchApp", self.app).claim(held)
-        positions = {TP(*place): offset for place, offset in claimed.items()}
-        for tp, offset in positions.items():
-            self._thread.seek(tp, offset)
-        cast("BatchScheduler", self.scheduler).positions.update(positions)
-        return positions
 
 
 class BatchTransport(driver.Transport):
@@ -296,6 +321,9 @@ async def partition_stands(
 ) -> list[PartitionStand]:
     """Return how the app's assigned partitions stand; `stored` is what the agent has committed.
 
+    It may be of an earlier time: before another worker had the partition, or not there at all,
+    when all that was delivered so far was refused or lost.
+
     Raises:
         TimeoutError: the broker did not answer in time.
     """
@@ -303,7 +331,7 @@ async def partition_stands(
     assigned = _assigned(consumer)
     if not assigned or app.rebalancing:
         return []
-    positions = cast("BatchScheduler", consumer.scheduler).positions
+    scheduler = cast("BatchScheduler", consumer.scheduler)
     async with asyncio.timeout(BROKER_TIMEOUT_S):
         ends = await consumer.highwaters(*assigned)
         fetched = {tp: await consumer.position(tp) or 0 for tp in assigned}
@@ -312,8 +340,10 @@ async def partition_stands(
             topic=tp.topic,
             partition=tp.partition,
             fetched=fetched[tp],
-            delivered=positions.get(TP(*tp), fetched[tp]),
-            stored=stored.get((tp.topic, tp.partition), positions.get(TP(*tp), fetched[tp])),
+            delivered=scheduler.positions.get(TP(*tp), fetched[tp]),
+            stored=max(
+                stored.get((tp.topic, tp.partition), 0), scheduler.claimed.get(TP(*tp), fetched[tp])
+            ),
             end=ends[tp],
         )
         for tp in assigned

@@ -14,6 +14,7 @@ from faust.types import TP
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.errors import ConfigError
 from schemas.records import LOG_APPEND_TIME, SourceRecord
 from schemas.settings import Settings
 from streams.app import INTERACTIVE, AppPlan, create_app
@@ -23,9 +24,11 @@ from streams.batch_delivery import (
     BatchConsumer,
     BatchConsumerThread,
     PartitionBatch,
+    PartitionStand,
     partition_stands,
     scheduler_of,
 )
+from streams.offsets import PartitionRange
 
 TOPIC = "logs.raw"
 
@@ -290,3 +293,93 @@ async def test_a_fetch_that_meets_an_unclaimed_partition_returns_nothing(
     monkeypatch.setattr(driver.Consumer, "_getmany", meet_unclaimed)
 
     assert await consumer._getmany(active_partitions=set(), timeout=1.0) == {}
+
+
+class Broker:
+    """What a consumer thread is asked during a claim; the end moves on between two looks."""
+
+    def __init__(self, *ends: int) -> None:
+        self._ends = iter(ends)
+        self.sought: dict[TP, int] = {}
+
+    async def earliest_offsets(self, *places: TP) -> dict[TP, int]:
+        return dict.fromkeys(places, 0)
+
+    async def highwaters(self, *places: TP) -> dict[TP, int]:
+        return dict.fromkeys(places, next(self._ends))
+
+    def seek(self, place: TP, offset: int) -> None:
+        self.sought[place] = offset
+
+
+async def claim_with_60_stored(held: list[PartitionRange]) -> dict[tuple[str, int], int]:
+    """Refuse as the database does while the broker seems to have less than is stored."""
+    if held[0].end < 60:
+        raise ConfigError("made anew")
+    return {(TOPIC, 0): 60}
+
+
+async def test_a_claim_that_waited_is_not_taken_for_a_topic_made_anew(
+    app: BatchApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it waited the former owner stored what had come since we asked for the end."""
+    consumer, broker = consumer_of(app), Broker(50, 61)
+    app.claim = claim_with_60_stored
+    monkeypatch.setattr(consumer, "_thread", broker)
+    monkeypatch.setattr(consumer, "assignment", lambda: {TP(TOPIC, 0)})
+
+    await consumer.seek_to_committed()
+
+    assert broker.sought == {TP(TOPIC, 0): 60}
+
+
+async def test_a_topic_that_stays_shorter_than_what_is_stored_is_refused(
+    app: BatchApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    consumer = consumer_of(app)
+    app.claim = claim_with_60_stored
+    monkeypatch.setattr(consumer, "_thread", Broker(50, 50, 50))
+    monkeypatch.setattr(consumer, "assignment", lambda: {TP(TOPIC, 0)})
+
+    with pytest.raises(ConfigError, match="made anew"):
+        await consumer.seek_to_committed()
+
+
+async def stand_after_a_claim_at_60(
+    app: BatchApp, monkeypatch: pytest.MonkeyPatch, *, delivered: int, stored: dict[Any, int]
+) -> PartitionStand:
+    """Return how a partition stands that was claimed at 60 and fetched to its end."""
+    consumer, place = consumer_of(app), TP(TOPIC, 0)
+
+    async def position(_: TP) -> int:
+        return delivered
+
+    async def highwaters(*places: TP) -> dict[TP, int]:
+        return dict.fromkeys(places, delivered)
+
+    monkeypatch.setattr(consumer, "assignment", lambda: {place})
+    monkeypatch.setattr(consumer, "position", position)
+    monkeypatch.setattr(consumer, "highwaters", highwaters)
+    consumer.scheduler.claimed[place] = 60
+    consumer.scheduler.positions[place] = delivered
+    (stand,) = await partition_stands(app, stored)
+    return stand
+
+
+async def test_a_partition_whose_first_batches_were_lost_is_waiting(
+    app: BatchApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand = await stand_after_a_claim_at_60(app, monkeypatch, delivered=80, stored={})
+
+    assert (stand.stored, stand.is_waiting, stand.lag) == (60, True, 20)
+
+
+async def test_a_partition_that_another_worker_had_meanwhile_is_not(
+    app: BatchApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What this one stored before it lost the partition is older than what it claimed."""
+    stored = {(TOPIC, 0): 40}
+
+    stand = await stand_after_a_claim_at_60(app, monkeypatch, delivered=60, stored=stored)
+
+    assert (stand.stored, stand.is_waiting) == (60, False)
