@@ -22,7 +22,7 @@ run: $(SERVERS) ## Start Kafka, Postgres, the workers and the API here; Ctrl-C s
 
 test: check $(SERVERS) $(CONFORMANCE) ## Everything that CI runs: check, then all tests but the soak
 	tests/install-shippers
-	$(BIN)/pytest -m "not soak"
+	$(BIN)/pytest -m "not soak" -n 3 --dist loadfile
 
 check: $(INSTALLED) ## Formatting, lint, types and import contracts
 	$(BIN)/ruff format --check .
