@@ -30,6 +30,7 @@ TopicNames = Annotated[
 WholeMinutes = Annotated[int, Meta(ge=60, multiple_of=60)]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 Positive = Annotated[int, Meta(ge=1)]
+NotNegative = Annotated[int, Meta(ge=0)]
 Port = Annotated[int, Meta(ge=0, le=65_535)]
 PositiveSeconds = Annotated[float, Meta(gt=0)]
 Ratio = Annotated[float, Meta(ge=0, le=1)]
@@ -53,6 +54,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     baseline_windows: Positive = 20
     finalize_interval_s: PositiveSeconds = 1.0
     max_shapes_per_block: Positive = 2_000
+    retention_days: NotNegative = 0
     changelog_config: str = ""
     triage_config: str = ""
 

@@ -39,6 +39,14 @@ LAG_RECORDS: Final = Gauge(
 WINDOWS_WRITTEN: Final = Counter(
     "aiops_windows_written_total", "Window summaries written or revised"
 )
+SHELVES_KEPT: Final = Gauge("aiops_log_shelves", "Partitions that the stored lines lie in")
+SHELVES_OVERDUE: Final = Gauge(
+    "aiops_log_shelves_overdue",
+    "Partitions of lines past retention that a replay or a long query kept from being dropped",
+)
+SHELVES_DROPPED: Final = Counter(
+    "aiops_log_shelves_dropped_total", "Partitions of lines dropped because they were past retention"
+)
 REQUEST_SECONDS: Final = Histogram(
     "aiops_request_seconds", "Time from an API request to its answer", ("route", "status")
 )

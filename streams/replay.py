@@ -24,6 +24,7 @@ from streams.domain.prepared import Prepared
 from streams.domain.replays import ReplayRange
 from streams.offsets import OffsetSpan, StoredRange, lock_stored_range, select_stored_range
 from streams.replay_throttle import LagThrottle
+from streams.store.shelves import kept_shelves
 from streams.topic_check import TopicInfo, require_topics
 
 # Reading on without the lock catches up with the live writer; in the end the lock is kept.
@@ -168,7 +169,7 @@ class Replayer(Generic[_P]):
             return
         # Backwards, so that the first block of each partition counts.
         starts = {plan.place: plan.first_offset for plan in reversed(plans)}
-        async with open_consumer(self._bootstrap) as consumer:
+        async with open_consumer(self._bootstrap) as consumer, kept_shelves(self._pool):
             reader = BlockReader(consumer, starts)
             throttle = LagThrottle(
                 partial(self._lag, consumer, plans[0].topic),

@@ -45,7 +45,7 @@ from streams.store.templates import delete_unseen_shapes
 
 log = structlog.get_logger()
 
-# One holds the lock, one replaces the block.
+# One holds the run's lock, one keeps the lines' shelves, one replaces the block.
 POOL_SIZE: Final = 3
 
 

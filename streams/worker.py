@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import Awaitable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 import msgspec
 import structlog
 
-from schemas.db.locks import CHANGELOG_LEADER, FINALIZER_LEADER, REPLAY_LEADER
+from schemas.db.locks import CHANGELOG_LEADER, FINALIZER_LEADER, REPLAY_LEADER, RETENTION_LEADER
 from schemas.db.migrate import require_migrated
 from schemas.db.pool import Connection, Pool, open_pool
 from schemas.errors import AiOpsError, ConfigError
@@ -29,9 +29,10 @@ from streams.dead_letters import DeadLetterLimitError, DeadLetterProducer
 from streams.finalizer import Finalizer
 from streams.health import Watched, WorkerHealth, serve_health, watch
 from streams.lanes import FINALIZER, Choices, Role, Task, plan_tasks
-from streams.leadership import lead
+from streams.leadership import RunCycle, lead
 from streams.offsets import PartitionRange, claim_partition
 from streams.replay_dispatcher import ReplayDispatcher
+from streams.retention import Retention
 from streams.retrying import retry_transient
 from streams.topic_check import TopicInfo, require_topics
 
@@ -39,10 +40,12 @@ log = structlog.get_logger()
 
 # A stop takes 0.2 to 0.4 s; with the broker away aiokafka waits for it without end.
 STOP_TIMEOUT_S: Final = 10.0
-POOL_SIZE: Final = 4
+# Each leader of the finalizer holds one, and its health is asked over another.
+POOL_SIZE: Final = 6
 # A new commit is in its changelog within a second.
 CHANGELOG_INTERVAL_S: Final = 0.25
 REPLAY_INTERVAL_S: Final = 1.0
+RETENTION_INTERVAL_S: Final = 60.0
 # A worker cut off from Postgres keeps its partitions' rows locked no longer than this.
 IDLE_IN_TRANSACTION_S: Final = 10
 
@@ -86,7 +89,11 @@ async def run_worker(
         if pool is None:
             return
         stack.push_async_callback(pool.close)
+        health = WorkerHealth()
         if role == FINALIZER:
+            await _serve_health(stack, health, settings)
+            watching = asyncio.create_task(watch(health, [], pool))
+            stack.callback(watching.cancel)
             await run_leaders(settings, pool, stopping, choices)
             return
         dead_letters = DeadLetterProducer(settings.kafka_bootstrap)
@@ -96,12 +103,15 @@ async def run_worker(
         watched = await _unless_stopped(stopping, creating)
         if watched is None:
             return
-        health = WorkerHealth()
-        if settings.metrics_port:
-            runner = await serve_health(health, settings.metrics_host, settings.metrics_port)
-            stack.push_async_callback(runner.cleanup)
+        await _serve_health(stack, health, settings)
         apps = [one.app for one in watched]
         await _run_apps(apps, watch(health, watched, pool), stopping)
+
+
+async def _serve_health(stack: AsyncExitStack, health: WorkerHealth, settings: Settings) -> None:
+    if settings.metrics_port:
+        runner = await serve_health(health, settings.metrics_host, settings.metrics_port)
+        stack.push_async_callback(runner.cleanup)
 
 
 async def _unless_stopped(stopping: asyncio.Event, work: Awaitable[_T]) -> _T | None:
@@ -119,35 +129,42 @@ async def _unless_stopped(stopping: asyncio.Event, work: Awaitable[_T]) -> _T | 
 async def run_leaders(
     settings: Settings, pool: Pool, stopping: asyncio.Event, choices: Choices
 ) -> None:
-    """Summarize windows, write changelogs and start replays whenever this process leads in it."""
-    async with asyncio.TaskGroup() as group:
-        group.create_task(
-            lead(
-                pool,
+    """Summarize windows, write changelogs, start replays, drop old lines where this process leads.
+
+    Raises:
+        ConfigError: the user may not drop old lines.
+    """
+
+    def start(lock: int, create: Callable[[Connection], RunCycle], interval_s: float) -> None:
+        leading = lead(pool, lock, create, stopping=stopping, interval_s=interval_s)
+        group.create_task(leading)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            start(
                 FINALIZER_LEADER,
                 lambda connection: Finalizer(connection, settings).run_cycle,
-                stopping=stopping,
-                interval_s=settings.finalize_interval_s,
+                settings.finalize_interval_s,
             )
-        )
-        group.create_task(
-            lead(
-                pool,
+            start(
                 CHANGELOG_LEADER,
                 lambda connection: ChangelogWriter(connection, choices.changelog).run_cycle,
-                stopping=stopping,
-                interval_s=CHANGELOG_INTERVAL_S,
+                CHANGELOG_INTERVAL_S,
             )
-        )
-        group.create_task(
-            lead(
-                pool,
+            start(
                 REPLAY_LEADER,
                 lambda connection: ReplayDispatcher(connection, stopping).run_cycle,
-                stopping=stopping,
-                interval_s=REPLAY_INTERVAL_S,
+                REPLAY_INTERVAL_S,
             )
-        )
+            if settings.retention_days:
+                start(
+                    RETENTION_LEADER,
+                    lambda connection: Retention(connection, settings.retention_days).run_cycle,
+                    RETENTION_INTERVAL_S,
+                )
+    except ExceptionGroup as failures:
+        # They share a process: the first that fails ends the others.
+        raise failures.exceptions[0] from failures
 
 
 async def _create_apps(

@@ -11,8 +11,8 @@ from schemas.db.pool import Connection
 BOOKKEEPING: Final[dict[str, tuple[str, ...]]] = {
     "stream_offsets": ("topic_id", "writer", "updated_at"),
     "dead_letters": ("first_failed_at", "redriven_at"),
-    "log_blocks": (),
-    "log_chunks": (),
+    "log_blocks": ("shelf",),
+    "log_chunks": ("shelf",),
     "log_counts": (),
     "log_block_shapes": (),
     "log_shape_templates": (),

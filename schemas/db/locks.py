@@ -13,5 +13,8 @@ TICKET_PROJECTS: Final = 7_301_199
 REPLAY_LEADER: Final = 7_301_200
 # With the hash of a replay's id as the second key: one process runs it.
 REPLAY_RUNS: Final = 7_301_201
+# Drops old lines; and shared, by who needs them to stay for the time being.
+RETENTION_LEADER: Final = 7_301_202
+KEPT_SHELVES: Final = 7_301_203
 # With the hash of a login's account or address as the second key.
 LOGIN_SUBJECTS: Final = 7_301_190

@@ -19,6 +19,9 @@ else:
 
 CONNECT_TIMEOUT_S: Final = 10.0
 DSN_SETTING: Final = "AIOPS_POSTGRES_DSN"
+# The workers' statements do not depend on which values are given, and are planned once. Left to
+# itself Postgres plans anew each time what touches a few of many partitions.
+GENERIC_PLANS: Final = "force_generic_plan"
 # The server notices within 20 s that a client's machine is gone, and frees its locks.
 KEEPALIVES: Final = {
     "tcp_keepalives_idle": "10",
@@ -58,6 +61,7 @@ async def open_pool(
             | {
                 "application_name": application_name,
                 "timezone": "UTC",
+                "plan_cache_mode": GENERIC_PLANS,
                 "idle_in_transaction_session_timeout": f"{idle_in_transaction_s}s",
             },
         )

@@ -24,6 +24,7 @@ DELETE_GAPS: Final = "DELETE FROM offset_gaps WHERE topic = $1"
 DELETE_LETTERS: Final = "DELETE FROM dead_letters WHERE topic = $1"
 DELETE_BLOCKS: Final = "DELETE FROM log_blocks WHERE topic = $1"
 DELETE_CHUNKS: Final = "DELETE FROM log_chunks WHERE topic = $1"
+DELETE_GONE_LINES: Final = "DELETE FROM log_gone_lines WHERE topic = $1"
 DELETE_COUNTS: Final = "DELETE FROM log_counts WHERE topic = $1"
 DELETE_SIGHTINGS: Final = "DELETE FROM log_block_shapes WHERE topic = $1"
 DELETE_REVISIONS: Final = "DELETE FROM ticket_events"
@@ -44,6 +45,7 @@ async def forget_topic(connection: Connection, topic: str, *, window_minutes: in
         DELETE_LETTERS,
         DELETE_BLOCKS,
         DELETE_CHUNKS,
+        DELETE_GONE_LINES,
         DELETE_COUNTS,
         DELETE_SIGHTINGS,
     ):

@@ -20,6 +20,7 @@ class PiecePlace(msgspec.Struct, frozen=True):
     topic: str
     partition: int
     first_offset: int
+    shelf: int
     version: str
 
 
@@ -35,17 +36,19 @@ class TimedLine(msgspec.Struct, frozen=True, order=True):
 
 
 SELECT_PLACES: Final = """
-SELECT topic, partition, first_offset, xmin::text AS version FROM log_chunks
+SELECT topic, partition, first_offset, shelf, xmin::text AS version FROM log_chunks
 WHERE int8range(min_event_ns, max_event_ns, '[]') && int8range($1, $2) AND shape_ids && $3::bigint[]
 ORDER BY topic, partition, first_offset
 """
 
 SELECT_PAYLOADS: Final = """
-SELECT piece.topic, piece.partition, piece.first_offset, piece.xmin::text AS version, piece.payload
+SELECT piece.topic, piece.partition, piece.first_offset, piece.shelf, piece.xmin::text AS version,
+       piece.payload
 FROM log_chunks AS piece
-JOIN unnest($1::text[], $2::integer[], $3::bigint[]) AS wanted (topic, partition, first_offset)
+JOIN unnest($1::text[], $2::integer[], $3::bigint[], $4::integer[])
+    AS wanted (topic, partition, first_offset, shelf)
 ON piece.topic = wanted.topic AND piece.partition = wanted.partition
-    AND piece.first_offset = wanted.first_offset
+    AND piece.first_offset = wanted.first_offset AND piece.shelf = wanted.shelf
 """
 
 
@@ -82,9 +85,10 @@ class LineReader:
             [place.topic for place in missing],
             [place.partition for place in missing],
             [place.first_offset for place in missing],
+            [place.shelf for place in missing],
         )
         for row in rows:
-            place = PiecePlace(*list(row.values())[:4])
+            place = PiecePlace(*list(row.values())[:5])
             self._kept[place] = PieceBodies(row["payload"])
         for place in places:
             self._kept[place] = self._kept.pop(place)

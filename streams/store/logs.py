@@ -8,13 +8,13 @@ from typing import Any, Final
 import msgspec
 
 from schemas.db.pool import Connection
-from schemas.ids import BLOCK_RECORDS
+from schemas.ids import BLOCK_RECORDS, block_of
 from streams.domain.log_blocks import BlockTally, MinuteKey, MinuteTally, tally_blocks
 from streams.domain.log_lines import PreparedRecord
 from streams.domain.shape_budget import DEFAULT_SHAPE_ROOM
 from streams.domain.windows import MINUTE_NS, window_start
 from streams.offsets import OffsetSpan
-from streams.store.log_chunks import append_lines, replace_lines
+from streams.store.log_chunks import Shelves, append_lines, replace_lines
 from streams.store.log_shapes import fit_appended, fit_block
 
 
@@ -33,10 +33,10 @@ async def append_records(
     """
     records = await fit_appended(connection, span, records, room=shape_room)
     lines = [line.stored for record in records for line in record.lines]
-    await append_lines(connection, span, lines)
     tallies = tally_blocks(records, window_ns)
+    shelves = await _add_blocks(connection, span, tallies)
+    await append_lines(connection, span, lines, shelves)
     for tally in tallies:
-        await _add_block(connection, span, tally)
         await _add_counts(connection, span, tally)
     await _upsert_sightings(connection, span, tallies)
     await mark_dirty(connection, span, _touched_windows(tallies, window_ns))
@@ -59,13 +59,15 @@ async def replace_block(
     records = fit_block(records, room=shape_room)
     before = await _block_checksum(connection, span, block)
     windows = await _block_windows(connection, span, block, window_ns)
-    for statement in (DELETE_BLOCK, DELETE_COUNTS, DELETE_SIGHTINGS):
-        await connection.execute(statement, span.topic, span.partition, block)
-    lines = [line.stored for record in records for line in record.lines]
-    await replace_lines(connection, span, lines)
+    place = (span.topic, span.partition, block)
+    shelf = await connection.fetchval(DELETE_BLOCK, *place)
+    for statement in (DELETE_COUNTS, DELETE_SIGHTINGS):
+        await connection.execute(statement, *place)
     tallies = tally_blocks(records, window_ns)
+    shelves = await _add_blocks(connection, span, tallies, shelf=shelf)
+    lines = [line.stored for record in records for line in record.lines]
+    await replace_lines(connection, span, lines, shelves.newest)
     for tally in tallies:
-        await _add_block(connection, span, tally)
         await _upsert_counts(connection, span, tally)
     await _upsert_sightings(connection, span, tallies)
     if await _block_checksum(connection, span, block) == before:
@@ -117,17 +119,21 @@ async def _block_windows(
     return _windows_of(((row["service"], row["minute"]) for row in rows), window_ns)
 
 
-DELETE_BLOCK: Final = "DELETE FROM log_blocks WHERE topic = $1 AND partition = $2 AND block = $3"
+DELETE_BLOCK: Final = """
+DELETE FROM log_blocks WHERE topic = $1 AND partition = $2 AND block = $3 RETURNING shelf
+"""
 DELETE_COUNTS: Final = "DELETE FROM log_counts WHERE topic = $1 AND partition = $2 AND block = $3"
 DELETE_SIGHTINGS: Final = (
     "DELETE FROM log_block_shapes WHERE topic = $1 AND partition = $2 AND block = $3"
 )
 
 
+# What a subquery reads was there before the statement: `former` is the shelf that the block had.
 UPSERT_BLOCK: Final = """
 INSERT INTO log_blocks AS stored
-    (topic, partition, block, records, events, dropped, dead_lettered)
-VALUES ($1, $2, $3, $4, $5, $6::jsonb, $7::jsonb)
+    (topic, partition, block, records, events, dropped, dead_lettered, shelf)
+VALUES ($1, $2, $3, $4, $5, $6::jsonb, $7::jsonb,
+        coalesce($8, (SELECT max(shelf) FROM log_shelves)))
 ON CONFLICT (topic, partition, block) DO UPDATE
 SET records = stored.records + EXCLUDED.records, events = stored.events + EXCLUDED.events,
     dropped = (
@@ -141,21 +147,44 @@ SET records = stored.records + EXCLUDED.records, events = stored.events + EXCLUD
         FROM (SELECT key AS reason, sum(value::integer) AS records
               FROM (SELECT * FROM jsonb_each_text(stored.dead_lettered)
                     UNION ALL SELECT * FROM jsonb_each_text(EXCLUDED.dead_lettered)) AS counts
-              GROUP BY key) AS sums)
+              GROUP BY key) AS sums),
+    shelf = EXCLUDED.shelf
+RETURNING (SELECT max(shelf) FROM log_shelves) AS newest,
+          (SELECT shelf FROM log_blocks AS former
+           WHERE former.topic = $1 AND former.partition = $2 AND former.block = $3) AS former
 """
 
 
-async def _add_block(connection: Connection, span: OffsetSpan, tally: BlockTally) -> None:
-    await connection.execute(
-        UPSERT_BLOCK,
-        span.topic,
-        span.partition,
-        tally.block,
-        tally.records,
-        tally.events,
-        _json_text(tally.dropped),
-        _json_text(tally.dead_lettered),
-    )
+async def _add_blocks(
+    connection: Connection,
+    span: OffsetSpan,
+    tallies: Iterable[BlockTally],
+    *,
+    shelf: int | None = None,
+) -> Shelves:
+    """Add to the blocks, which are on this shelf from now on, None: on the newest.
+
+    Returns where lines lie that follow in the same transaction.
+    """
+    newest, former = 0, None
+    for tally in tallies:
+        row = await connection.fetchrow(
+            UPSERT_BLOCK,
+            span.topic,
+            span.partition,
+            tally.block,
+            tally.records,
+            tally.events,
+            _json_text(tally.dropped),
+            _json_text(tally.dead_lettered),
+            shelf,
+        )
+        assert row is not None  # noqa: S101 - an upsert returns its row
+        newest = row["newest"]
+        if tally.block == block_of(span.first):
+            former = row["former"]
+    # A block without records in this batch does not tell: any shelf then.
+    return Shelves(newest=newest, oldest_open=former or 0)
 
 
 def _json_text(counts: Counter[str]) -> str:

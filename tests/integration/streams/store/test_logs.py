@@ -1,6 +1,5 @@
 from collections.abc import AsyncIterator, Sequence
-from itertools import pairwise
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -10,16 +9,13 @@ from schemas.db.pool import Connection
 from schemas.ids import BLOCK_RECORDS, CHUNK_RECORDS
 from streams.domain.log_lines import LinePreparer, PreparedRecord
 from streams.domain.shape_budget import DEFAULT_SHAPE_ROOM
-from streams.domain.windows import MINUTE_NS
 from streams.offsets import OffsetSpan, PartitionRange, advance_offset, claim_partition
 from streams.store.logs import append_records, replace_block
-from tests.checksums import FINALIZED, Checksum, table_checksums
 from tests.log_records import log_records
+from tests.stored_lines import WINDOW_NS, WRITER, cut, derived
 
 pytestmark = pytest.mark.integration
 
-WINDOW_NS = 5 * MINUTE_NS
-WRITER = UUID(int=1)
 TABLES = ("log_blocks", "log_chunks", "log_counts", "log_block_shapes")
 # Across the edges of chunks and of a block.
 FIRST_OFFSET = BLOCK_RECORDS - CHUNK_RECORDS - 100
@@ -61,18 +57,6 @@ async def append(
             await append_records(connection, covered, batch, window_ns=WINDOW_NS, shape_room=room)
             await advance_offset(connection, covered, max_event_ns=0, writer=WRITER)
         stored = covered.end
-
-
-async def derived(connection: Connection) -> dict[str, Checksum]:
-    return await table_checksums(connection, without=FINALIZED)
-
-
-def cut(prepared: Sequence[PreparedRecord], *sizes: int) -> list[Sequence[PreparedRecord]]:
-    """Cut into batches of these sizes, over and over."""
-    edges = [0]
-    while edges[-1] < len(prepared):
-        edges.append(edges[-1] + sizes[len(edges) % len(sizes)])
-    return [prepared[start:end] for start, end in pairwise(edges)]
 
 
 @pytest.mark.parametrize("room", [DEFAULT_SHAPE_ROOM, SMALL_ROOM])
