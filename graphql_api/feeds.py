@@ -192,8 +192,8 @@ class LineFeed(Feed[NewLines[_V]]):
             skipped = 0
 
     async def _lines(self, partition: Partition, first: int, end: int) -> list[LogLine]:
-        rows = await self._database.fetch(SELECT_PAYLOADS, *partition, first, end)
         bounds = PieceBounds(*partition, first, end, 0, end - first)
+        rows = await self._database.fetch(SELECT_PAYLOADS, *partition, first, end, bounds.shelf)
         return await asyncio.to_thread(decode_lines, [row["payload"] for row in rows], bounds)
 
 

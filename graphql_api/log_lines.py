@@ -46,6 +46,7 @@ _STATUS_OF_FATE: Final = {
     RecordFate.PENDING: LogEntryStatus.PENDING,
     RecordFate.DEAD_LETTER: LogEntryStatus.DEAD_LETTER,
     RecordFate.DROPPED: LogEntryStatus.DROPPED,
+    RecordFate.EXPIRED: LogEntryStatus.EXPIRED,
 }
 
 
@@ -87,7 +88,8 @@ async def find_entry(context: RequestContext, record_id: RecordId) -> LogEntry |
         return found
     fate = await select_record_fate(context.services.database, record_id)
     status = _STATUS_OF_FATE.get(fate)
-    if status is None or record_id.index > 0:
+    # Only a record's first event stands for it, except where it cannot be known how many it had.
+    if status is None or (record_id.index > 0 and fate is not RecordFate.EXPIRED):
         return None
     if status is LogEntryStatus.PENDING and not await _is_written(context, record_id):
         return None

@@ -44,6 +44,9 @@ class LogEntryStatus(Enum):
     )
     DROPPED = strawberry.enum_value("DROPPED", description="It holds no event.")
     DEAD_LETTER = strawberry.enum_value("DEAD_LETTER", description="It could not be decoded.")
+    EXPIRED = strawberry.enum_value(
+        "EXPIRED", description="Lines that old are past retention; whether it had one is not known."
+    )
 
 
 @strawberry.type(description="One log event.")

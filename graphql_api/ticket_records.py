@@ -34,6 +34,7 @@ class TicketRecordStatus(Enum):
 _STATUS_OF_FATE: Final = {
     # There is no line in the log tables, and it is no dead letter: it is processed.
     RecordFate.DROPPED: TicketRecordStatus.DONE,
+    RecordFate.EXPIRED: TicketRecordStatus.DONE,
     RecordFate.DEAD_LETTER: TicketRecordStatus.DEAD_LETTER,
     RecordFate.PENDING: TicketRecordStatus.PENDING,
     RecordFate.UNKNOWN_PARTITION: TicketRecordStatus.PENDING,

@@ -8,7 +8,7 @@ import asyncpg
 
 from graphql_api.errors import ApiError, ErrorCode
 from schemas.db.migrate import require_migrated
-from schemas.db.pool import CONNECT_TIMEOUT_S, Connection, Pool
+from schemas.db.pool import CONNECT_TIMEOUT_S, GENERIC_PLANS, Connection, Pool
 
 READER_ROLE: Final = "aiops_reader"
 # SQLSTATE classes: connection exception, operator intervention (shutdown), too many connections.
@@ -38,24 +38,32 @@ async def _keep_state(_connection: Connection) -> None:
 
 
 class Database:
-    """Two pools: reads run as a role that cannot write, the rest as the owner."""
+    """Pools: reads run as a role that cannot write, the rest as the owner.
+
+    Reads of log lines have connections where each statement is planned once: left to itself
+    Postgres plans anew each time what touches a few of many partitions, and takes longer for it
+    than for the statement. Other reads depend on which filters are given.
+    """
 
     def __init__(self, dsn: str, *, max_connections: int, statement_timeout_s: float) -> None:
         self._dsn = dsn
         self._max_connections = max_connections
         self._timeout_s = statement_timeout_s
         self._reader: Pool | None = None
+        self._line_reader: Pool | None = None
         self._writer: Pool | None = None
 
     async def open(self) -> None:
         """Make the pools; nothing is connected yet, so this works while Postgres is away."""
         reading = {"role": READER_ROLE, "default_transaction_read_only": "on"}
         self._reader = await self._make_pool(self._max_connections, **reading)
+        planned_once = reading | {"plan_cache_mode": GENERIC_PLANS}
+        self._line_reader = await self._make_pool(self._max_connections, **planned_once)
         self._writer = await self._make_pool(max(2, self._max_connections // 2))
 
     async def close(self) -> None:
-        """Close both pools at once: requests have ended by now."""
-        for pool in (self._reader, self._writer):
+        """Close all pools at once: requests have ended by now."""
+        for pool in (self._reader, self._line_reader, self._writer):
             if pool is not None:
                 pool.terminate()
 
@@ -80,6 +88,12 @@ class Database:
     async def read(self) -> AsyncIterator[Connection]:
         """Lend a connection that cannot write."""
         async with _lend(self._reader) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def read_lines(self) -> AsyncIterator[Connection]:
+        """Lend a connection that cannot write, for statements over log lines."""
+        async with _lend(self._line_reader) as connection:
             yield connection
 
     @asynccontextmanager

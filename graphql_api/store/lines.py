@@ -16,6 +16,7 @@ from graphql_api.store.pieces import (
     PieceCache,
     bounds_from_row,
 )
+from graphql_api.store.shelves import Look, Shelf, ShelfCache, next_look
 from schemas.chunks import StoredLine
 from schemas.db.pool import Connection
 from schemas.ids import RecordId
@@ -78,7 +79,7 @@ class LinePage(msgspec.Struct, Generic[_V], frozen=True):
 
 
 SELECT_PIECES: Final = """
-SELECT topic, partition, first_offset, end_offset, max_record_ms, lines
+SELECT topic, partition, first_offset, end_offset, max_record_ms, lines, shelf
 FROM log_chunks
 WHERE max_record_ms <= $1
   AND (max_record_ms, topic, partition, first_offset) < ($1, $2::text, $3::int, $4::bigint)
@@ -86,6 +87,7 @@ WHERE max_record_ms <= $1
   AND ($7::text IS NULL OR services @> ARRAY[$7::text])
   AND ($8::smallint[] IS NULL OR severities && $8)
   AND ($9::bigint[] IS NULL OR shape_ids && $9)
+  AND shelf >= $11
 ORDER BY max_record_ms DESC, topic DESC, partition DESC, first_offset DESC
 LIMIT $10
 """
@@ -102,17 +104,19 @@ class LineReader(Generic[_V]):
     ) -> None:
         self._database = database
         self._cache: PieceCache[_V] = PieceCache(view, max_lines=cache_lines)
+        self._shelves = ShelfCache()
 
     async def newest(
         self, wanted: LineFilter, limit: int, after: LineKey | None = None
     ) -> LinePage[_V]:
         """Return up to `limit` lines, newest first, of those below `after`."""
-        scan = _Scan(self._cache, wanted, limit, after)
-        async with self._database.read() as connection:
+        async with self._database.read_lines() as connection:
+            shelves = await self._shelves.get(connection)
+            scan = _Scan(self._cache, shelves, wanted, limit, after)
             # One statement sees one state; nearly all requests end with it.
             if await scan.run(connection, await scan.pieces(connection, FIRST_BATCH)):
                 return scan.page()
-            scan = _Scan(self._cache, wanted, limit, after)
+            scan = _Scan(self._cache, shelves, wanted, limit, after)
             async with connection.transaction(isolation="repeatable_read", readonly=True):
                 async for batch in scan.batches(connection):
                     if await scan.run(connection, batch):
@@ -121,7 +125,7 @@ class LineReader(Generic[_V]):
 
     async def at(self, record_id: RecordId) -> _V | None:
         """Return the line with these coordinates, None when none is stored."""
-        async with self._database.read() as connection:
+        async with self._database.read_lines() as connection:
             row = await connection.fetchrow(
                 SELECT_PIECE_AT, record_id.topic, record_id.partition, record_id.offset
             )
@@ -138,7 +142,7 @@ class LineReader(Generic[_V]):
     ) -> tuple[list[_V], list[_V]]:
         """Return the lines before and after one in its partition, in the partition's order."""
         place = (record_id.topic, record_id.partition, record_id.offset)
-        async with self._database.read() as connection:
+        async with self._database.read_lines() as connection:
             rows = await connection.fetch(SELECT_PIECES_BEFORE, *place, before + 1)
             rows += await connection.fetch(SELECT_PIECES_AFTER, *place, after + 1)
             bounds = sorted({bounds_from_row(row) for row in rows}, key=_offset_order)
@@ -157,22 +161,22 @@ class LineReader(Generic[_V]):
 
 SELECT_PIECE_AT: Final = """
 SELECT * FROM (
-    SELECT topic, partition, first_offset, end_offset, max_record_ms, lines
+    SELECT topic, partition, first_offset, end_offset, max_record_ms, lines, shelf
     FROM log_chunks
-    WHERE topic = $1 AND partition = $2 AND first_offset <= $3
+    WHERE topic = $1 AND partition = $2 AND first_offset <= $3 AND first_offset > $3 - 4096
     ORDER BY first_offset DESC LIMIT 1
 ) AS piece
 WHERE end_offset > $3
 """
 # Every piece holds at least one line, so as many pieces as lines are enough.
 SELECT_PIECES_BEFORE: Final = """
-SELECT topic, partition, first_offset, end_offset, max_record_ms, lines
+SELECT topic, partition, first_offset, end_offset, max_record_ms, lines, shelf
 FROM log_chunks
 WHERE topic = $1 AND partition = $2 AND first_offset <= $3 AND lines > 0
 ORDER BY first_offset DESC LIMIT $4
 """
 SELECT_PIECES_AFTER: Final = """
-SELECT topic, partition, first_offset, end_offset, max_record_ms, lines
+SELECT topic, partition, first_offset, end_offset, max_record_ms, lines, shelf
 FROM log_chunks
 WHERE topic = $1 AND partition = $2 AND first_offset > $3 AND lines > 0
 ORDER BY first_offset LIMIT $4
@@ -187,9 +191,16 @@ class _Scan(Generic[_V]):
     """One search: the best lines so far, and how far down in time all were looked at."""
 
     def __init__(
-        self, cache: PieceCache[_V], wanted: LineFilter, limit: int, after: LineKey | None
+        self,
+        cache: PieceCache[_V],
+        shelves: Sequence[Shelf],
+        wanted: LineFilter,
+        limit: int,
+        after: LineKey | None,
     ) -> None:
         self._cache = cache
+        self._shelves = shelves
+        self._shelves_looked_into = 1
         self._wanted = wanted
         self._limit = limit
         self._after = after
@@ -202,25 +213,38 @@ class _Scan(Generic[_V]):
         self._place: tuple[int, str, int, int] = (END_OF_TIME_MS, _LAST_TEXT, 0, 0)
 
     async def pieces(self, connection: Connection, count: int) -> Sequence[PieceBounds]:
-        """Return the next pieces that can match; fewer than `count` are the last."""
+        """Return the next pieces that can match, of those that one look takes in."""
+        look = next_look(
+            self._shelves, self._wanted.since_ms, self._place[0], at_least=self._shelves_looked_into
+        )
+        self._shelves_looked_into = look.shelves
+        found = await self._select(connection, count, look)
+        if len(found) == count:
+            # The marker of a full batch: what follows it is unknown.
+            last = found[-1]
+            self._place = (last.max_record_ms, last.topic, last.partition, last.first_offset)
+            self._scanned_to_ms = last.max_record_ms
+        elif look.since_ms > self._wanted.since_ms:
+            self._scanned_to_ms = look.since_ms - 1
+            self._place = (self._scanned_to_ms, _LAST_TEXT, 0, 0)
+        else:
+            self._scanned_to_ms = None
+        return found
+
+    async def _select(self, connection: Connection, count: int, look: Look) -> list[PieceBounds]:
         wanted = self._wanted
         rows = await connection.fetch(
             SELECT_PIECES,
             *self._place,
-            wanted.since_ms,
+            look.since_ms,
             self._until_ms,
             wanted.service,
             _sorted_or_none(wanted.severities),
             _sorted_or_none(wanted.shape_ids),
             count,
+            look.oldest_shelf,
         )
-        found = [bounds_from_row(row) for row in rows]
-        if found:
-            last = found[-1]
-            self._place = (last.max_record_ms, last.topic, last.partition, last.first_offset)
-        # The marker of a full batch: what follows it is unknown.
-        self._scanned_to_ms = found[-1].max_record_ms if len(found) == count else None
-        return found
+        return [bounds_from_row(row) for row in rows]
 
     async def batches(self, connection: Connection) -> AsyncIterator[Sequence[PieceBounds]]:
         """Yield all pieces in batches, until the budget is spent."""

@@ -15,13 +15,16 @@ class RecordFate(Enum):
     UNKNOWN_PARTITION = "unknown_partition"
     PENDING = "pending"
     DEAD_LETTER = "dead_letter"
+    EXPIRED = "expired"
     DROPPED = "dropped"
 
 
 SELECT_RECORD_FATE: Final = """
 SELECT next_offset,
        EXISTS (SELECT FROM dead_letters AS d
-               WHERE d.topic = $1 AND d.partition = $2 AND d."offset" = $3) AS is_dead_letter
+               WHERE d.topic = $1 AND d.partition = $2 AND d."offset" = $3) AS is_dead_letter,
+       EXISTS (SELECT FROM log_gone_lines AS g
+               WHERE g.topic = $1 AND g.partition = $2 AND g.end_offset > $3) AS is_expired
 FROM stream_offsets WHERE topic = $1 AND partition = $2
 """
 
@@ -35,6 +38,8 @@ async def select_record_fate(database: Database, record_id: RecordId) -> RecordF
         return RecordFate.UNKNOWN_PARTITION
     if row["is_dead_letter"]:
         return RecordFate.DEAD_LETTER
+    if row["is_expired"]:
+        return RecordFate.EXPIRED
     return RecordFate.DROPPED if record_id.offset < row["next_offset"] else RecordFate.PENDING
 
 

@@ -35,7 +35,10 @@ class LogLine(msgspec.Struct, frozen=True):
 
 
 class PieceBounds(msgspec.Struct, frozen=True):
-    """Which offsets [first, end) of a partition a piece holds, and its newest record's time."""
+    """Which offsets [first, end) of a partition a piece holds, and its newest record's time.
+
+    The piece lies on this shelf of the stored lines or, merged into a larger one, on a newer one.
+    """
 
     topic: str
     partition: int
@@ -43,6 +46,7 @@ class PieceBounds(msgspec.Struct, frozen=True):
     end_offset: int
     max_record_ms: int
     lines: int
+    shelf: int = 0
 
 
 class Piece(Generic[_V]):
@@ -67,7 +71,7 @@ class Piece(Generic[_V]):
 SELECT_PAYLOADS: Final = """
 SELECT payload FROM log_chunks
 WHERE topic = $1 AND partition = $2 AND end_offset > $3 AND first_offset < $4
-  AND first_offset > $3 - 4096
+  AND first_offset > $3 - 4096 AND shelf >= $5
 ORDER BY first_offset
 """
 
@@ -93,6 +97,7 @@ class PieceCache(Generic[_V]):
             bounds.partition,
             bounds.first_offset,
             bounds.end_offset,
+            bounds.shelf,
         )
         piece = await self._decode(rows, bounds)
         self._remember(bounds, piece)
@@ -143,4 +148,5 @@ def bounds_from_row(row: Any) -> PieceBounds:
         row["end_offset"],
         row["max_record_ms"],
         row["lines"],
+        row["shelf"],
     )

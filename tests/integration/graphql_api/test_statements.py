@@ -81,7 +81,7 @@ async def test_hot_statements_use_their_indexes(connection: Connection) -> None:
         await connection.execute(seed)
     await connection.execute("ANALYZE")
     place = ("logs.raw", 1, 5_000_000)
-    unfiltered = (-1, END_OF_TIME_MS, None, None, None, FIRST_BATCH)
+    unfiltered = (-1, END_OF_TIME_MS, None, None, None, FIRST_BATCH, 0)
     everywhere = (2**63 - 1, "", -(2**63) + 1, 2**63 - 1, 21)
 
     plans = {
@@ -89,7 +89,7 @@ async def test_hot_statements_use_their_indexes(connection: Connection) -> None:
         "log_chunks_pkey": await plan(connection, SELECT_PIECE_AT, *place),
         "log_chunks_pkey ": await plan(connection, SELECT_PIECES_BEFORE, *place, 5),
         "log_chunks_pkey  ": await plan(connection, SELECT_PIECES_AFTER, *place, 5),
-        "log_chunks_pkey   ": await plan(connection, SELECT_PAYLOADS, *place, 5_000_016),
+        "log_chunks_pkey   ": await plan(connection, SELECT_PAYLOADS, *place, 5_000_016, 0),
         "log_window_summaries_by_start": await plan(connection, SELECT_SUMMARIES, *everywhere),
         "log_window_summaries_pkey": await plan(
             connection,
@@ -119,7 +119,7 @@ async def test_a_deep_page_costs_no_more_than_the_first(connection: Connection) 
     for seed in (SEED_CHUNKS, SEED_SUMMARIES):
         await connection.execute(seed)
     await connection.execute("VACUUM ANALYZE")
-    unfiltered = (-1, END_OF_TIME_MS, None, None, None, FIRST_BATCH)
+    unfiltered = (-1, END_OF_TIME_MS, None, None, None, FIRST_BATCH, 0)
     # 122 million lines and 100,000 summaries into the lists.
     deep_pieces = (50_999, "logs.raw", 1, 50 * 4_096)
     since_ever = (-(2**63) + 1, 2**63 - 1, 21)
