@@ -94,6 +94,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     gaps: list[Gap]
     windows: WindowCounts
     replays: list[Replay]
+    # The oldest lines were stored then; None while all lines are still there.
+    lines_since: datetime | None
 
     @property
     def lag(self) -> int:
@@ -118,7 +120,14 @@ async def read_status(settings: Settings) -> Status:
             gaps=[Gap(**dict(row)) for row in await connection.fetch(SELECT_GAPS)],
             windows=await _select_windows(connection),
             replays=await _select_replays(connection),
+            lines_since=await connection.fetchval(SELECT_LINES_SINCE),
         )
+
+
+SELECT_LINES_SINCE: Final = """
+SELECT begun_at FROM log_shelves
+WHERE EXISTS (SELECT FROM log_gone_lines) ORDER BY shelf LIMIT 1
+"""
 
 
 SELECT_DEAD_LETTERS: Final = """

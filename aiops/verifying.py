@@ -22,10 +22,14 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Verification(msgspec.Struct, frozen=True, kw_only=True):
-    """What was compared, and what differs."""
+    """What was compared, and what differs.
+
+    Of `expired_blocks` some or all lines are past retention: the rest of them was compared.
+    """
 
     blocks: int
     records: int
+    expired_blocks: int
     differences: list[Difference]
 
 
@@ -64,20 +68,25 @@ async def verify(settings: Settings, topics: Sequence[str], wanted: ReplayRange)
     collector = _Collector()
     for topic in topics:
         await compare_topic(settings, topic, wanted, collector)
+    connection = await asyncpg.connect(settings.postgres_dsn, timeout=CONNECT_TIMEOUT_S)
+    try:
+        sums = await _check_blocks(connection)
+        sums += await _check_windows(connection, settings.window_s * NANOSECONDS)
+        expired_blocks = await connection.fetchval(COUNT_EXPIRED_BLOCKS)
+    finally:
+        await connection.close()
     return Verification(
         blocks=collector.blocks,
         records=collector.records,
-        differences=[*collector.differences, *await _check_sums(settings)],
+        expired_blocks=expired_blocks,
+        differences=[*collector.differences, *sums],
     )
 
 
-async def _check_sums(settings: Settings) -> list[Difference]:
-    connection = await asyncpg.connect(settings.postgres_dsn, timeout=CONNECT_TIMEOUT_S)
-    try:
-        blocks = await _check_blocks(connection)
-        return [*blocks, *await _check_windows(connection, settings.window_s * NANOSECONDS)]
-    finally:
-        await connection.close()
+COUNT_EXPIRED_BLOCKS: Final = """
+SELECT count(*) FROM log_blocks JOIN log_gone_lines USING (topic, partition)
+WHERE block * 65536 < end_offset
+"""
 
 
 SELECT_UNEQUAL_BLOCKS: Final = """
@@ -90,7 +99,9 @@ LEFT JOIN (
 LEFT JOIN (
     SELECT topic, partition, first_offset / 65536 AS block, sum(lines) AS kept FROM log_chunks
     GROUP BY topic, partition, first_offset / 65536) AS chunks USING (topic, partition, block)
-WHERE events <> coalesce(counted, 0) OR events <> coalesce(kept, 0)
+LEFT JOIN log_gone_lines USING (topic, partition)
+WHERE events <> coalesce(counted, 0)
+   OR events <> coalesce(kept, 0) AND block * 65536 >= coalesce(end_offset, 0)
 ORDER BY topic, partition, block
 """
 

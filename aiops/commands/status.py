@@ -48,6 +48,8 @@ def _show(status: Status, rate: float | None) -> None:
     click.echo(
         f"windows: {windows.closed} closed, {windows.open} open, {windows.dirty} to recompute"
     )
+    if status.lines_since is not None:
+        click.echo(f"lines: those stored since {status.lines_since.isoformat(timespec='seconds')}")
     for letters in status.dead_letters:
         click.echo(f"dead letters: {letters.topic} {letters.reason} {letters.records}")
     for gap in status.gaps:

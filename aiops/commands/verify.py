@@ -38,5 +38,7 @@ def command(*, topics: tuple[str, ...], begin: str | None, end: str | None, as_j
             f"compared {result.records} records in {result.blocks} blocks: "
             f"{len(result.differences)} differences"
         )
+        if result.expired_blocks:
+            click.echo(f"{result.expired_blocks} blocks have lines past retention: not compared")
     if result.differences:
         sys.exit(EXIT_DIFFERENT)

@@ -8,9 +8,11 @@ from aiops.verifying import verify
 from schemas.settings import Settings, load_settings
 from streams.domain.replays import ReplayRange
 from streams.replay import BlockPlan, BlockResult
+from streams.retention import Retention
 from tests.checksums import FINALIZED, table_checksums
 from tests.integration.streams.conftest import MakeLogsTopic, make_logs_topic
-from tests.ledger import produce, read_topic, wait_until_stored
+from tests.ledger import produce, read_topic, total, wait_until_stored
+from tests.stored_lines import pass_days
 from tests.workers import running_worker, worker_settings
 
 __all__ = ["make_logs_topic"]
@@ -117,3 +119,39 @@ def test_a_plan_names_offsets_of_its_block() -> None:
     plan = BlockPlan(topic="logs.raw", partition=1, block=2)
 
     assert (plan.first_offset, plan.end_offset) == (131_072, 196_608)
+
+
+async def test_lines_past_retention_are_no_difference_and_a_replay_leaves_them_gone(
+    kafka_server: str, database: str, make_logs_topic: MakeLogsTopic
+) -> None:
+    topic = make_logs_topic()
+    environ = worker_settings(kafka_server, database, topic)
+    settings = load_settings(environ)
+    produce(kafka_server, topic, lines(0, 5_000))
+    with running_worker("logs", settings=environ):
+        await wait_until_stored(database, topic, read_topic(kafka_server, topic, 1))
+        await let_pass(database, days=1)
+        produce(kafka_server, topic, lines(5_000, 1_000))
+        await wait_until_stored(database, topic, read_topic(kafka_server, topic, 1))
+        await let_pass(database, days=7)
+        before = await checksums(database)
+
+        report = await replay(settings, topic)
+        proof = await verify(settings, [topic], EVERYTHING)
+
+        # The first of two chunks has left.
+        assert await total(database, "SELECT sum(lines) FROM log_chunks") == 6_000 - 4_096
+        assert (report.records, report.changed_blocks) == (6_000, 0)
+        assert await checksums(database) == before
+        assert [one for one in proof.differences if not one.place.startswith("window")] == []
+        assert proof.expired_blocks == 1
+
+
+async def let_pass(dsn: str, *, days: int) -> None:
+    """Have the shelves begun so many days earlier, and do what a retention of a week has to."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        await pass_days(connection, days)
+        await Retention(connection, 7).run_cycle()
+    finally:
+        await connection.close()
