@@ -37,7 +37,9 @@ fmt: $(INSTALLED) ## Format the code and fix what lint can fix
 bench: $(SERVERS) ## Measure the budgets of docs/ on this machine (CPU time)
 	$(BIN)/python -m bench
 
-soak: $(SERVERS) ## The tests that take longer than the short half
+# AIOPS_SOAK_SEED=1: where all chance comes from; AIOPS_SOAK_SECONDS=300: how long the seeded
+# tests go on, each of them.
+soak: $(SERVERS) ## The long tests; AIOPS_SOAK_SEED=N AIOPS_SOAK_SECONDS=N make soak
 	$(BIN)/pytest -m soak
 
 coverage: $(INSTALLED) ## Run the unit tests and show the lines that none of them reaches

@@ -12,7 +12,14 @@ from schemas.errors import ConfigError
 PREFIX: Final = "AIOPS_"
 # Read elsewhere by set-up and tests, so not unknown: they never reach a service.
 OTHER_NAMES: Final = frozenset(
-    {"AIOPS_TOKEN", "AIOPS_MAVEN_REPOSITORY", "AIOPS_TEST_KAFKA", "AIOPS_TEST_POSTGRES"}
+    {
+        "AIOPS_TOKEN",
+        "AIOPS_MAVEN_REPOSITORY",
+        "AIOPS_TEST_KAFKA",
+        "AIOPS_TEST_POSTGRES",
+        "AIOPS_SOAK_SEED",
+        "AIOPS_SOAK_SECONDS",
+    }
 )
 
 # Their values appear in no message.

@@ -20,6 +20,8 @@ class TcpProxy:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._flowing = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._writers: list[asyncio.StreamWriter] = []
+        self._cuts = _Cuts()
         self.port = 0
 
     def start(self) -> None:
@@ -43,6 +45,14 @@ class TcpProxy:
         """Pass on again, what was held back first."""
         self._loop.call_soon_threadsafe(self._flowing.set)
 
+    def cut_at_next_request(self) -> None:
+        """Close the connection that a client next sends on, and pass that on to nobody."""
+        self._loop.call_soon_threadsafe(self._cuts.arm, "request")
+
+    def cut_at_next_answer(self) -> None:
+        """Close the connection that the server next answers on, and pass that on to nobody."""
+        self._loop.call_soon_threadsafe(self._cuts.arm, "answer")
+
     async def _listen(self) -> int:
         self._server = await asyncio.start_server(self._connect, LOOPBACK, 0)
         port: int = self._server.sockets[0].getsockname()[1]
@@ -53,6 +63,10 @@ class TcpProxy:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for writer in self._writers:
+            writer.transport.abort()
+        # Their transports close in the next round of the loop.
+        await asyncio.sleep(0)
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await self._flowing.wait()
@@ -61,18 +75,39 @@ class TcpProxy:
         except OSError:
             writer.close()
             return
-        for source, sink in ((reader, to_writer), (to_reader, writer)):
-            task = asyncio.create_task(self._pass_on(source, sink))
+        self._writers += [writer, to_writer]
+        for kind, source, sink in (("request", reader, to_writer), ("answer", to_reader, writer)):
+            task = asyncio.create_task(self._pass_on(kind, source, sink))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _pass_on(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    async def _pass_on(
+        self, kind: str, source: asyncio.StreamReader, sink: asyncio.StreamWriter
+    ) -> None:
         with contextlib.suppress(OSError):
             while data := await source.read(READ_BYTES):
                 await self._flowing.wait()
+                if self._cuts.strikes(kind):
+                    break
                 sink.write(data)
                 await sink.drain()
         sink.close()
+
+
+class _Cuts:
+    """Which connection is to be closed: that of the next request, or of the next answer."""
+
+    def __init__(self) -> None:
+        self._armed: str | None = None
+
+    def arm(self, kind: str) -> None:
+        self._armed = kind
+
+    def strikes(self, kind: str) -> bool:
+        if kind != self._armed:
+            return False
+        self._armed = None
+        return True
 
 
 @contextmanager
