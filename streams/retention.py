@@ -1,12 +1,15 @@
 """Retention: begins shelves for new lines and drops those whose lines are all too old."""
 
+from collections.abc import Awaitable
+
 import asyncpg
 import structlog
 
 from schemas.db.pool import Connection
 from schemas.errors import ConfigError
 from schemas.telemetry import SHELVES_DROPPED, SHELVES_KEPT, SHELVES_OVERDUE
-from streams.domain.retention import Shelf, is_full, past_retention, settled
+from streams.domain.retention import is_full, past_retention, settled
+from streams.store.expired_lines import expire_lines, select_dropped_ends
 from streams.store.shelves import (
     begin_shelf,
     drop_shelf,
@@ -49,19 +52,24 @@ class Retention:
         await update_newest_records(self._connection, settled(shelves, now))
         overdue = 0
         for shelf in past_retention(shelves, now, self._days):
-            overdue += not await self._try_to_drop(shelf)
+            if await _is_let(drop_shelf(self._connection, shelf), shelf.shelf):
+                SHELVES_DROPPED.inc()
+                log.info("shelf_dropped", shelf=shelf.shelf, begun_at=shelf.begun_at.isoformat())
+            else:
+                overdue += 1
+        for end in await select_dropped_ends(self._connection):
+            await _is_let(expire_lines(self._connection, end), end.shelf)
         SHELVES_KEPT.set(len(await select_shelves(self._connection)))
         SHELVES_OVERDUE.set(overdue)
 
-    async def _try_to_drop(self, shelf: Shelf) -> bool:
-        try:
-            is_dropped = await drop_shelf(self._connection, shelf)
-        except asyncpg.LockNotAvailableError:
-            log.info("shelf_kept", shelf=shelf.shelf, reason="a query reads it")
-            return False
-        if not is_dropped:
-            log.info("shelf_kept", shelf=shelf.shelf, reason="a replay is running")
-            return False
-        SHELVES_DROPPED.inc()
-        log.info("shelf_dropped", shelf=shelf.shelf, begun_at=shelf.begun_at.isoformat())
-        return True
+
+async def _is_let(dropping: Awaitable[bool], shelf: int) -> bool:
+    """Tell whether lines could be dropped now; if not, the next cycle tries again."""
+    try:
+        is_done = await dropping
+    except asyncpg.LockNotAvailableError:
+        log.info("lines_kept", shelf=shelf, reason="a query or a writer holds them")
+        return False
+    if not is_done:
+        log.info("lines_kept", shelf=shelf, reason="a replay is running")
+    return is_done

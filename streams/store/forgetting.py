@@ -25,6 +25,7 @@ DELETE_LETTERS: Final = "DELETE FROM dead_letters WHERE topic = $1"
 DELETE_BLOCKS: Final = "DELETE FROM log_blocks WHERE topic = $1"
 DELETE_CHUNKS: Final = "DELETE FROM log_chunks WHERE topic = $1"
 DELETE_GONE_LINES: Final = "DELETE FROM log_gone_lines WHERE topic = $1"
+DELETE_SHELF_ENDS: Final = "DELETE FROM log_shelf_ends WHERE topic = $1"
 DELETE_COUNTS: Final = "DELETE FROM log_counts WHERE topic = $1"
 DELETE_SIGHTINGS: Final = "DELETE FROM log_block_shapes WHERE topic = $1"
 DELETE_REVISIONS: Final = "DELETE FROM ticket_events"
@@ -46,6 +47,7 @@ async def forget_topic(connection: Connection, topic: str, *, window_minutes: in
         DELETE_BLOCKS,
         DELETE_CHUNKS,
         DELETE_GONE_LINES,
+        DELETE_SHELF_ENDS,
         DELETE_COUNTS,
         DELETE_SIGHTINGS,
     ):

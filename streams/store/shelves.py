@@ -30,6 +30,12 @@ async def select_now(connection: Connection) -> datetime:
 
 
 INSERT_SHELF: Final = "INSERT INTO log_shelves (shelf) VALUES ($1)"
+INSERT_SHELF_ENDS: Final = """
+INSERT INTO log_shelf_ends (shelf, topic, partition, end_offset)
+SELECT $1, stored.topic, stored.partition, stored.next_offset FROM stream_offsets AS stored
+WHERE EXISTS (SELECT FROM log_blocks AS lines
+              WHERE lines.topic = stored.topic AND lines.partition = stored.partition)
+"""
 # What LIKE leaves out; the numbers are those of the first shelf (0001_logs.sql).
 CREATE_SHELF: Final = """
 CREATE TABLE {shelf} (LIKE {former} INCLUDING ALL) WITH (
@@ -49,10 +55,11 @@ async def begin_shelf(connection: Connection, newest: Shelf) -> None:
     number = newest.shelf + 1
     shelf, former = _table(number), _table(newest.shelf)
     async with connection.transaction():
-        await _wait_briefly(connection)
+        await wait_briefly(connection)
         await connection.execute(CREATE_SHELF.format(shelf=shelf, former=former))
         await connection.execute(ATTACH_SHELF.format(shelf=shelf, number=number))
         await connection.execute(INSERT_SHELF, number)
+        await connection.execute(INSERT_SHELF_ENDS, newest.shelf)
 
 
 UPDATE_NEWEST_RECORDS: Final = """
@@ -88,6 +95,14 @@ async def raise_newest_records(
 
 
 TRY_TO_OWN_SHELVES: Final = f"SELECT pg_try_advisory_xact_lock({KEPT_SHELVES})"
+
+
+async def try_to_own_shelves(connection: Connection) -> bool:
+    """Keep replays out until the transaction ends; False while one is running."""
+    is_owned: bool = await connection.fetchval(TRY_TO_OWN_SHELVES)
+    return is_owned
+
+
 # One probe of an index for each partition: chunks leave in the order of their offsets.
 UPSERT_GONE_LINES: Final = """
 INSERT INTO log_gone_lines AS gone (topic, partition, end_offset)
@@ -112,8 +127,8 @@ async def drop_shelf(connection: Connection, shelf: Shelf) -> bool:
         asyncpg.LockNotAvailableError: a long query is reading; ask again later.
     """
     async with connection.transaction():
-        await _wait_briefly(connection)
-        if not await connection.fetchval(TRY_TO_OWN_SHELVES):
+        await wait_briefly(connection)
+        if not await try_to_own_shelves(connection):
             return False
         await connection.execute(UPSERT_GONE_LINES, shelf.shelf)
         await connection.execute(DELETE_SHELF, shelf.shelf)
@@ -149,7 +164,8 @@ async def kept_shelves(pool: Pool) -> AsyncIterator[None]:
                 await connection.execute(FREE_SHELVES)
 
 
-async def _wait_briefly(connection: Connection) -> None:
+async def wait_briefly(connection: Connection) -> None:
+    """Have the transaction wait for no lock for long: those behind it would wait too."""
     await connection.execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
 
 

@@ -7,10 +7,8 @@ import asyncpg
 import pytest
 
 from schemas.db.pool import Connection, open_pool
-from schemas.errors import ConfigError
 from schemas.ids import BLOCK_RECORDS, CHUNK_RECORDS
 from streams.domain.log_lines import LinePreparer, PreparedRecord
-from streams.retention import Retention
 from streams.store.forgetting import forget_topic
 from streams.store.shelves import kept_shelves
 from tests.log_records import log_records
@@ -56,10 +54,6 @@ def prepared() -> list[PreparedRecord]:
     return [preparer.prepare(one) for one in log_records(RECORDS, first_offset=FIRST_OFFSET)]
 
 
-def chunk_start(offset: int) -> int:
-    return offset - offset % CHUNK_RECORDS
-
-
 async def test_without_old_lines_nothing_happens(
     connection: Connection, prepared: list[PreparedRecord]
 ) -> None:
@@ -86,14 +80,14 @@ async def test_lines_past_retention_leave_and_nothing_else_does(
 
     shelves_at_the_limit = await retain(connection, DAYS)
 
-    # The chunk that was open at the change of shelves went along with its new lines.
-    kept_from = chunk_start(prepared[HALF - 1].offset + 1)
+    # The chunk that was open at the change of shelves went along, and lost its old lines.
+    kept_from = prepared[HALF - 1].offset + 1
     assert shelves_after_a_day == [0, 1]
     assert shelves_before_the_limit == [0, 1, 2]
     assert lines_before_the_limit == offsets_of(prepared)
     assert shelves_at_the_limit == [1, 2]
     assert await offsets(connection) == offsets_of(prepared, kept_from)
-    assert 0 < kept_from - FIRST_OFFSET < HALF
+    assert kept_from % CHUNK_RECORDS
     after = await derived(connection)
     assert {table for table in after if after[table] != before[table]} == {"log_chunks"}
 
@@ -175,6 +169,48 @@ async def test_an_open_chunk_that_rested_for_too_long_goes_on_without_its_old_li
     assert rested == []
     assert went_on == offsets_of(more)
     assert not any(changed)
+
+
+async def test_a_slow_stream_keeps_its_lines_no_longer_than_others(
+    connection: Connection, prepared: list[PreparedRecord]
+) -> None:
+    # Fifty records a day: the chunk stays open for months.
+    days = cut(prepared[:1_000], 50)
+    kept = []
+    for day in days:
+        await append(connection, day, size=20)
+        await pass_days(connection, 1)
+        await retain(connection, DAYS)
+        kept.append(await offsets(connection))
+    before = await derived(connection)
+
+    changed = await replay(connection, prepared[:1_000])
+
+    assert kept[DAYS - 1] == offsets_of(prepared[: DAYS * 50])
+    assert kept[-1] == offsets_of(prepared[1_000 - DAYS * 50 : 1_000])
+    assert not any(changed)
+    assert await derived(connection) == before
+
+
+async def test_lines_of_a_partition_that_is_being_written_leave_later(
+    connection: Connection, other: Connection, prepared: list[PreparedRecord]
+) -> None:
+    await append(connection, prepared[:HALF])
+    await pass_days(connection, 1)
+    await retain(connection, DAYS)
+    await append(connection, prepared[HALF:])
+    await pass_days(connection, DAYS)
+    writing = other.transaction()
+    await writing.start()
+    await other.execute("SELECT FROM stream_offsets FOR UPDATE")
+
+    await retain(connection, DAYS)
+    during = await offsets(connection)
+    await writing.rollback()
+    await retain(connection, DAYS)
+
+    assert len(during) > len(offsets_of(prepared[HALF:]))
+    assert await offsets(connection) == offsets_of(prepared[HALF:])
 
 
 async def test_a_replay_keeps_all_lines_until_it_ends(
@@ -307,13 +343,3 @@ async def test_a_replay_that_finds_newer_lines_on_an_old_shelf_says_so(
     noted = await connection.fetchval("SELECT newest_record_ms FROM log_shelves ORDER BY shelf")
     assert any(changed)
     assert noted == prepared[newest].record.timestamp_ms
-
-
-async def test_a_user_who_may_not_drop_tables_is_told(
-    connection: Connection, other: Connection
-) -> None:
-    await pass_days(connection, 1)
-    await other.execute("SET ROLE aiops_reader")
-
-    with pytest.raises(ConfigError, match=r"AIOPS_RETENTION_DAYS.*must own the tables"):
-        await Retention(other, DAYS).run_cycle()
