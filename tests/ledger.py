@@ -4,7 +4,7 @@ import asyncio
 import time
 from base64 import b64decode
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
 
 import asyncpg
@@ -190,6 +190,24 @@ async def difference(dsn: str, topic: str, truth: dict[Place, bytes | None]) -> 
         foreign=sorted(values.keys() - truth.keys()),
         altered=sorted(
             place for place, value in values.items() if place in truth and truth[place] != value
+        ),
+    )
+
+
+def difference_by_content(
+    *, expected: Mapping[LinePlace, bytes], stored: Iterable[tuple[LinePlace, bytes]]
+) -> Difference:
+    """Compare what is stored with what should be, by place and by content."""
+    listed = list(stored)
+    places = Counter(place for place, _ in listed)
+    return Difference(
+        lost=sorted(place[:2] for place in expected.keys() - places.keys()),
+        repeated=sorted(place for place, count in places.items() if count > 1),
+        foreign=sorted(place[:2] for place in places.keys() - expected.keys()),
+        altered=sorted(
+            place[:2]
+            for place, content in listed
+            if place in expected and expected[place] != content
         ),
     )
 

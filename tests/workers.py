@@ -4,23 +4,26 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO
+from typing import IO, TypeVar
 
 ROOT = Path(__file__).parent.parent
 # More than the worker's own hard limit for a stop.
 EXIT_TIMEOUT_S = 180.0
 
 
-class WorkerProcess:
-    """`aiops worker ...` with settings of its own; what it prints can be read afterwards."""
+class AiopsProcess:
+    """`aiops ...` with settings of its own; what it prints can be read afterwards."""
 
-    def __init__(self, *arguments: str, settings: Mapping[str, str]) -> None:
+    def __init__(
+        self, *arguments: str, settings: Mapping[str, str], module: Sequence[str] = ("aiops",)
+    ) -> None:
         inherited = {name: text for name, text in os.environ.items() if name[:6] != "AIOPS_"}
-        self._command = (sys.executable, "-m", "aiops", "worker", *arguments)
+        self.name = " ".join(arguments)
+        self._command = (sys.executable, "-m", *module, *arguments)
         self._environ = inherited | dict(settings)
         self._stderr: IO[bytes] = TemporaryFile()  # noqa: SIM115 - closed by close()
         self._process: subprocess.Popen[bytes] | None = None
@@ -71,6 +74,13 @@ class WorkerProcess:
         self._stderr.close()
 
 
+class WorkerProcess(AiopsProcess):
+    """`aiops worker ...`."""
+
+    def __init__(self, *arguments: str, settings: Mapping[str, str]) -> None:
+        super().__init__("worker", *arguments, settings=settings)
+
+
 def worker_settings(bootstrap: str, dsn: str, topic: str, **more: str) -> dict[str, str]:
     """Return settings that keep a test's group and topics apart from those of others."""
     return {
@@ -83,15 +93,24 @@ def worker_settings(bootstrap: str, dsn: str, topic: str, **more: str) -> dict[s
     }
 
 
+Process = TypeVar("Process", bound=AiopsProcess)
+
+
 @contextmanager
 def running_worker(*arguments: str, settings: Mapping[str, str]) -> Iterator[WorkerProcess]:
     """Yield a started worker; what it printed is shown when the test fails."""
-    worker = WorkerProcess(*arguments, settings=settings)
-    try:
-        worker.start()
+    with running(WorkerProcess(*arguments, settings=settings)) as worker:
         yield worker
+
+
+@contextmanager
+def running(process: Process) -> Iterator[Process]:
+    """Yield a process, started; what it printed is shown when the test fails."""
+    try:
+        process.start()
+        yield process
     finally:
-        if worker.is_running():
-            worker.kill()
-        sys.stderr.write(f"--- worker {' '.join(arguments)}\n{worker.printed()[-20_000:]}")
-        worker.close()
+        if process.is_running():
+            process.kill()
+        sys.stderr.write(f"--- aiops {process.name}\n{process.printed()[-20_000:]}")
+        process.close()
