@@ -56,10 +56,10 @@ def _show(status: Status, rate: float | None) -> None:
         lost = gap.to_offset - gap.from_offset
         click.echo(f"gap: {gap.topic}[{gap.partition}] from {gap.from_offset}, {lost} offsets lost")
     for replay in status.replays:
-        click.echo(_replay_line(replay))
+        click.echo(replay_line(replay))
 
 
-def _replay_line(replay: Replay) -> str:
+def replay_line(replay: Replay) -> str:
     """Return one line about a replay, with the command to go on where one is needed."""
     place = replay.topic if replay.partition is None else f"{replay.topic}[{replay.partition}]"
     blocks = "?" if replay.blocks is None else replay.blocks

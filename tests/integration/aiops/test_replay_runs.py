@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -101,8 +102,8 @@ class Stage:
     async def resume(self, run_id: str) -> ReplayReport:
         return await resume_replay(self.settings, run_id, Silent())
 
-    async def killed(self, *options: str) -> tuple[str, str]:
-        """Kill `aiops replay` before its block number HELD; return its id and what it said."""
+    async def ended(self, number: signal.Signals, *options: str) -> tuple[str, str]:
+        """Signal `aiops replay` before its block number HELD; return its id and what it said."""
         inherited = {name: text for name, text in os.environ.items() if name[:6] != "AIOPS_"}
         async with self.held():
             process = await asyncio.create_subprocess_exec(
@@ -114,7 +115,7 @@ class Stage:
                 stderr=subprocess.PIPE,
             )
             run_id = await self.until_done(HELD)
-            process.kill()
+            process.send_signal(number)
             _, said = await process.communicate()
         return run_id, said.decode()
 
@@ -163,7 +164,7 @@ async def test_a_killed_replay_goes_on_where_it_was_and_counts_each_block_once(
     before = await stage.sums()
     await stage.connection.execute(ALTER_CHUNKS)
 
-    run_id, said = await stage.killed()
+    run_id, said = await stage.ended(signal.SIGKILL)
     (interrupted,) = (await read_status(stage.settings)).replays
     report = await stage.resume(run_id)
     again = await stage.replay()
@@ -179,11 +180,11 @@ async def test_a_killed_replay_goes_on_where_it_was_and_counts_each_block_once(
     assert await stage.connection.fetchval("SELECT count(*) FROM replay_blocks") == 0
 
 
-async def test_a_killed_dry_run_goes_on_and_has_changed_nothing(stage: Stage) -> None:
+async def test_an_interrupted_dry_run_goes_on_and_has_changed_nothing(stage: Stage) -> None:
     await stage.connection.execute(ALTER_CHUNKS)
     before = await stage.sums()
 
-    run_id, _ = await stage.killed("--dry-run")
+    run_id, _ = await stage.ended(signal.SIGINT, "--dry-run")
     report = await stage.resume(run_id)
 
     assert (report.blocks, report.changed_blocks) == (PARTITIONS, PARTITIONS)
