@@ -45,7 +45,7 @@ SHELVES_OVERDUE: Final = Gauge(
     "Partitions of lines past retention that a replay or a long query kept from being dropped",
 )
 SHELVES_DROPPED: Final = Counter(
-    "aiops_log_shelves_dropped_total", "Partitions of lines dropped because they were past retention"
+    "aiops_log_shelves_dropped_total", "Partitions of lines dropped for being past retention"
 )
 REQUEST_SECONDS: Final = Histogram(
     "aiops_request_seconds", "Time from an API request to its answer", ("route", "status")
