@@ -60,3 +60,17 @@ def admin_of(bootstrap: str) -> Iterator[KafkaAdminClient]:
         yield admin
     finally:
         admin.close()
+
+
+@pytest.fixture
+def cluster_stream(own_kafka_cluster: Kafka, database: str) -> LogStream:
+    """A stream on three brokers, each of which holds every record."""
+    with admin_of(own_kafka_cluster.bootstrap) as admin:
+        names = ["logs", dead_letter_topic("logs")]
+        admin.create_topics(
+            [NewTopic(name, PARTITIONS, 3, topic_configs=KEPT) for name in names],
+            wait_for_metadata=True,
+        )
+    return LogStream(
+        bootstrap=own_kafka_cluster.bootstrap, dsn=database, topic="logs", partitions=PARTITIONS
+    )
