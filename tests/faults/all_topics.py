@@ -1,5 +1,6 @@
 """A verifiable producer of numbered records on all topics, and the check of what is stored."""
 
+import asyncio
 import random
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -64,7 +65,9 @@ def numbered_record(chooser: random.Random, number: int) -> Sent:
     if kind < LINES_OF_TEN:
         return Sent(topic=LOGS_RAW.name, key=None, value=log_value(chooser, number))
     if kind == LINES_OF_TEN:
-        payload = ticket_payload(f"T-{number}", f"login crashes on page {number}")
+        payload = ticket_payload(
+            f"T-{number}", f"login crashes on page {number}", updated_at=START_S + number
+        )
         return Sent(topic=TICKETS_RAW.name, key=b"shop", value=msgspec.json.encode(payload))
     if kind == LINES_OF_TEN + 1:
         commit = commit_payload(f"commit {number}", f"fix: change {number}", at=number)
@@ -146,11 +149,16 @@ class AllTopics(msgspec.Struct, kw_only=True):
         """Return a worker's settings; `dsn` when it reaches the database another way."""
         return worker_settings(self.bootstrap, dsn or self.dsn, LOGS_RAW.name, **more)
 
+    async def wait_until_stored(self) -> None:
+        """Wait until all that lies on the topics is stored."""
+        for spec in TOPICS:
+            truth = await asyncio.to_thread(read_topic, self.bootstrap, spec.name, spec.partitions)
+            await wait_until_stored(self.dsn, spec.name, truth)
+
     async def check(self, producer: VerifiableProducer) -> None:
-        """Wait until all is stored, then compare with what was sent, by place and content."""
+        """Compare what is stored with what was sent, by place and content."""
         for spec in TOPICS:
             truth = read_topic(self.bootstrap, spec.name, spec.partitions)
-            await wait_until_stored(self.dsn, spec.name, truth)
             found = difference_by_content(
                 expected={
                     (partition, offset, 0): value
@@ -160,7 +168,8 @@ class AllTopics(msgspec.Struct, kw_only=True):
                 stored=[((*place, 0), value or b"") for place, value in truth.items()],
             )
             assert found == NO_DIFFERENCE, f"{spec.name} on the broker"
-            assert await self._stored_difference(spec.name, truth) == NO_DIFFERENCE, spec.name
+            stored = await self._stored_difference(spec.name, truth)
+            assert (spec.name, stored) == (spec.name, NO_DIFFERENCE)
         await self._logs().check(sum(topic == LOGS_RAW.name for topic, *_ in producer.acknowledged))
 
     def _logs(self) -> LogStream:

@@ -17,7 +17,7 @@ from tests.workers import AiopsProcess, running, running_worker
 
 pytestmark = [pytest.mark.integration, pytest.mark.fault, pytest.mark.timeout(300)]
 
-RECORDS = 6_000
+RECORDS = 3_000
 # What a later release may do: nothing that an earlier one could trip over.
 NEXT_RELEASE = """
 ALTER TABLE log_blocks ADD COLUMN sampled bigint NOT NULL DEFAULT 0;

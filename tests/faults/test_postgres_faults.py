@@ -24,7 +24,7 @@ from tests.workers import WorkerProcess, running_worker
 
 pytestmark = [pytest.mark.integration, pytest.mark.fault, pytest.mark.timeout(300)]
 
-RECORDS = 4_000
+RECORDS = 2_000
 SHORT_S, LONG_S = 6.0, 60.0
 # What the worker may take on while it waits: the batches that wait are bounded.
 GROWTH_BYTES = 60 * 2**20
@@ -81,10 +81,10 @@ FOR EACH ROW EXECUTE FUNCTION slow_down();
 
 async def test_postgres_that_is_slow_costs_no_partition(log_stream: LogStream) -> None:
     """Heartbeats go on meanwhile: the group never takes the partitions away."""
-    log_stream.produce(RECORDS // 10, seed=23)
+    log_stream.produce(RECORDS // 5, seed=23)
     await execute(log_stream.dsn, SLOW_DOWN)
     with running_worker("logs", settings=log_stream.settings()) as worker:
-        await log_stream.check(RECORDS // 10)
+        await log_stream.check(RECORDS // 5)
         claims = worker.printed().count("Setting newly assigned partitions")
         assert worker.is_running()
         assert failed_attempts(worker) == 0
@@ -127,7 +127,7 @@ async def transaction_of(dsn: str) -> AsyncIterator[Connection]:
 LOCK_LAST_FIRST = "LOCK TABLE log_dirty_windows IN EXCLUSIVE MODE"
 LOCK_FIRST_LAST = "UPDATE stream_offsets SET updated_at = updated_at"
 FAST_TO_NOTICE = "SET deadlock_timeout = '10s'"
-DEADLOCKS = 3
+DEADLOCKS = 2
 
 
 async def test_deadlocks_with_somebody_who_locks_in_the_other_order(
