@@ -9,7 +9,7 @@ from aiops.changelog_config import read_configured
 from schemas.errors import ConfigError
 from schemas.settings import Settings
 from streams.domain.triage.config import TriageConfig
-from streams.lanes import Choices
+from streams.processes import Choices
 
 
 def read_choices(settings: Settings) -> Choices:

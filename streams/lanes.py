@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from schemas.errors import ConfigError
 from schemas.settings import Settings
@@ -15,32 +15,17 @@ from schemas.topics import (
 )
 from streams.agents.batches import StreamHandler
 from streams.agents.commits import CommitsHandler
-from streams.agents.feedback import FeedbackHandler
 from streams.agents.logs import LogsHandler
 from streams.agents.replays import ReplayRequestsHandler
-from streams.agents.tickets import TicketsHandler
 from streams.app import INTERACTIVE, SMALL_BATCHES, AppPlan, FetchPolicy, bulk_policy
-from streams.domain.changelog.config import ChangelogConfig
-from streams.domain.triage.config import TriageConfig
 from streams.domain.windows import NANOSECONDS
+from streams.processes import INTERACTIVE_ROLE, LOGS, USUAL_CHOICES, Choices, Role
 
-Role: TypeAlias = str
-LOGS: Final[Role] = "logs"
-INTERACTIVE_ROLE: Final[Role] = "interactive"
-FINALIZER: Final[Role] = "finalizer"
-ROLES: Final = (LOGS, INTERACTIVE_ROLE, FINALIZER)
+if TYPE_CHECKING:
+    from streams.agents.feedback import FeedbackHandler
+    from streams.agents.tickets import TicketsHandler
 
-Handler: TypeAlias = LogsHandler | CommitsHandler | TicketsHandler | FeedbackHandler
-
-
-class Choices(NamedTuple):
-    """What operators choose in files: how changelogs are written, which fields tickets have."""
-
-    changelog: ChangelogConfig
-    triage: TriageConfig
-
-
-USUAL_CHOICES: Final = Choices(ChangelogConfig(), TriageConfig())
+Handler: TypeAlias = "LogsHandler | CommitsHandler | TicketsHandler | FeedbackHandler"
 
 
 class Task(NamedTuple):
@@ -103,6 +88,8 @@ def logs_handler(settings: Settings) -> LogsHandler:
 def handler_of(settings: Settings, topic: str, choices: Choices = USUAL_CHOICES) -> Handler:
     """Return what is done with the records of a topic, live and on replay.
 
+    What triages tickets takes a second to import (numpy): other workers do without.
+
     Raises:
         ConfigError: no stream of ours reads the topic, or it holds nothing to be read again.
     """
@@ -111,7 +98,11 @@ def handler_of(settings: Settings, topic: str, choices: Choices = USUAL_CHOICES)
     if topic == COMMITS_RAW.name:
         return CommitsHandler()
     if topic == TICKETS_RAW.name:
+        from streams.agents.tickets import TicketsHandler
+
         return TicketsHandler(choices.triage)
     if topic == TRIAGE_FEEDBACK.name:
+        from streams.agents.feedback import FeedbackHandler
+
         return FeedbackHandler(choices.triage)
     raise ConfigError(f"no stream reads topic {topic}", setting="AIOPS_LOG_TOPICS")

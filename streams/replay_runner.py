@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 from uuid import UUID, uuid4
 
 import structlog
@@ -11,10 +11,10 @@ import structlog
 from schemas.db.pool import Connection, Pool
 from schemas.errors import ConfigError
 from schemas.settings import Settings
-from streams.agents.tickets import RetriageHandler
 from streams.dead_letters import DeadLetterProducer
 from streams.domain.replays import parse_range
-from streams.lanes import Choices, handler_of
+from streams.lanes import handler_of
+from streams.processes import Choices
 from streams.replay import (
     BlockHandler,
     BlockPlan,
@@ -43,10 +43,24 @@ from streams.store.replay_runs import (
 )
 from streams.store.templates import delete_unseen_shapes
 
+if TYPE_CHECKING:
+    from streams.store.tickets import TicketKey
+
 log = structlog.get_logger()
 
 # One holds the run's lock, one keeps the lines' shelves, one replaces the block.
 POOL_SIZE: Final = 3
+
+
+@runtime_checkable
+class Retriaging(Protocol):
+    """What triages tickets again; it takes a second to import (numpy)."""
+
+    async def warm_up(self, connection: Connection) -> None:
+        """Learn what is stored."""
+
+    def take_retriaged(self) -> "frozenset[TicketKey]":
+        """Return which tickets have other answers since the last call."""
 
 
 class ReplayRunner:
@@ -121,7 +135,7 @@ class ReplayRunner:
 
     async def _run(self, run: ReplayRun) -> None:
         handler = block_handler(self._settings, run.topic, self._choices, retriage=run.is_retriage)
-        if isinstance(handler, RetriageHandler):
+        if isinstance(handler, Retriaging):
             async with self._pool.acquire() as connection:
                 await handler.warm_up(connection)
         dead_letters = DeadLetterProducer(self._settings.kafka_bootstrap)
@@ -182,7 +196,7 @@ class _Marks:
             records=result.records,
             is_changed=result.changed,
             retriaged=(
-                handler.take_retriaged() if isinstance(handler, RetriageHandler) else frozenset()
+                handler.take_retriaged() if isinstance(handler, Retriaging) else frozenset()
             ),
         )
         await mark_block_done(connection, self._run_id, self._token, done)
@@ -203,5 +217,7 @@ def block_handler(
         ConfigError: no stream of ours reads the topic.
     """
     if retriage:
+        from streams.agents.tickets import RetriageHandler
+
         return RetriageHandler(choices.triage)
     return handler_of(settings, topic, choices)

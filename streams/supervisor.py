@@ -11,8 +11,14 @@ import structlog
 
 from schemas.errors import AiOpsError
 from streams.children import run_child
-from streams.lanes import FINALIZER, INTERACTIVE_ROLE, LOGS
-from streams.worker import EXIT_CONFIG, EXIT_REJECTED, STOP_TIMEOUT_S
+from streams.processes import (
+    EXIT_CONFIG,
+    EXIT_REJECTED,
+    FINALIZER,
+    INTERACTIVE_ROLE,
+    LOGS,
+    STOP_TIMEOUT_S,
+)
 
 log = structlog.get_logger()
 

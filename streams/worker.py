@@ -19,18 +19,25 @@ from schemas.db.pool import Connection, Pool, open_pool
 from schemas.errors import AiOpsError, ConfigError
 from schemas.settings import Settings
 from schemas.topics import dead_letter_topic
-from streams.agents.batches import BatchAgent
-from streams.agents.feedback import FeedbackHandler
-from streams.agents.tickets import TicketsHandler
+from streams.agents.batches import BatchAgent, StatefulHandler
 from streams.app import create_app
 from streams.batch_delivery import BatchApp
 from streams.changelog_writer import ChangelogWriter
 from streams.dead_letters import DeadLetterLimitError, DeadLetterProducer
 from streams.finalizer import Finalizer
 from streams.health import Watched, WorkerHealth, serve_health, watch
-from streams.lanes import FINALIZER, Choices, Role, Task, plan_tasks
+from streams.lanes import Task, plan_tasks
 from streams.leadership import RunCycle, lead
 from streams.offsets import PartitionRange, claim_partition
+from streams.processes import (
+    EXIT_CONFIG,
+    EXIT_CRASHED,
+    EXIT_REJECTED,
+    FINALIZER,
+    STOP_TIMEOUT_S,
+    Choices,
+    Role,
+)
 from streams.replay_dispatcher import ReplayDispatcher
 from streams.retention import Retention
 from streams.retrying import retry_transient
@@ -38,8 +45,6 @@ from streams.topic_check import TopicInfo, require_topics
 
 log = structlog.get_logger()
 
-# A stop takes 0.2 to 0.4 s; with the broker away aiokafka waits for it without end.
-STOP_TIMEOUT_S: Final = 10.0
 # Each leader of the finalizer holds one, and its health is asked over another.
 POOL_SIZE: Final = 6
 # A new commit is in its changelog within a second.
@@ -48,11 +53,6 @@ REPLAY_INTERVAL_S: Final = 1.0
 RETENTION_INTERVAL_S: Final = 60.0
 # A worker cut off from Postgres keeps its partitions' rows locked no longer than this.
 IDLE_IN_TRANSACTION_S: Final = 10
-
-# Exit statuses: a restart mends only the last.
-EXIT_REJECTED: Final = 1
-EXIT_CONFIG: Final = 2
-EXIT_CRASHED: Final = 3
 
 _T = TypeVar("_T")
 
@@ -179,7 +179,7 @@ async def _create_apps(
     claim = partial(claim_partitions, pool, writer, topics)
     watched = []
     for task in tasks:
-        if isinstance(task.handler, TicketsHandler | FeedbackHandler):
+        if isinstance(task.handler, StatefulHandler):
             await retry_transient("warm_up", partial(warm_up, pool, task.handler))
         agent = BatchAgent(
             task.handler, settings=settings, pool=pool, dead_letters=dead_letters, writer=writer
@@ -189,7 +189,7 @@ async def _create_apps(
     return watched
 
 
-async def warm_up(pool: Pool, handler: TicketsHandler | FeedbackHandler) -> None:
+async def warm_up(pool: Pool, handler: StatefulHandler) -> None:
     """Have the handler's model learn what is stored."""
     async with pool.acquire() as connection:
         await handler.warm_up(connection)

@@ -14,10 +14,8 @@ from aiops.standard_input import end_with_standard_input
 from schemas.errors import AiOpsError, ConfigError
 from schemas.settings import Settings, load_settings
 from schemas.telemetry import configure_logging
-from streams.dead_letters import DeadLetterLimitError
-from streams.lanes import ROLES, Choices
+from streams.processes import EXIT_CRASHED, ROLES, Choices
 from streams.supervisor import ChildFailedError, plan_children, run_supervisor
-from streams.worker import EXIT_CRASHED, run_worker
 
 log = structlog.get_logger()
 
@@ -71,6 +69,10 @@ def spare_collector() -> None:
 
 
 def _work(settings: Settings, role: str, slot: str, choices: Choices) -> None:
+    # A supervisor does without what takes two seconds to import.
+    from streams.dead_letters import DeadLetterLimitError
+    from streams.worker import run_worker
+
     spare_collector()
     try:
         asyncio.run(run_worker(settings, role, slot, choices))

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from time import monotonic
-from typing import Any, Final, Generic, Protocol, TypeVar, cast
+from typing import Any, Final, Generic, Protocol, TypeVar, cast, runtime_checkable
 from uuid import UUID
 
 import faust
@@ -60,6 +60,14 @@ class StreamHandler(Protocol[_P]):
 
     async def append(self, connection: Connection, span: OffsetSpan, records: Sequence[_P]) -> None:
         """Write the effects of records never stored before, within the caller's transaction."""
+
+
+@runtime_checkable
+class StatefulHandler(Protocol):
+    """A handler whose results rest on what is stored."""
+
+    async def warm_up(self, connection: Connection) -> None:
+        """Learn what is stored, before the first record."""
 
 
 class BatchAgent(Generic[_P]):

@@ -17,7 +17,7 @@ from aiops.local.ports import free_port
 from aiops.local.postgres import Postgres
 from schemas.db.migrate import migrate
 from schemas.topics import SOURCE_TOPICS, dead_letter_topic
-from streams.worker import STOP_TIMEOUT_S
+from streams.processes import STOP_TIMEOUT_S
 from tests.integration.streams.conftest import MakeLogsTopic
 from tests.ledger import (
     NO_DIFFERENCE,

@@ -16,7 +16,8 @@ from streams.agents.feedback import FeedbackHandler
 from streams.agents.logs import LogsHandler
 from streams.agents.tickets import TicketsHandler
 from streams.app import SMALL_BATCHES
-from streams.lanes import FINALIZER, INTERACTIVE_ROLE, LOGS, handler_of, plan_tasks
+from streams.lanes import handler_of, plan_tasks
+from streams.processes import FINALIZER, INTERACTIVE_ROLE, LOGS
 
 SETTINGS = Settings()
 

@@ -1,3 +1,4 @@
+from streams.processes import EXIT_CONFIG, EXIT_CRASHED, EXIT_REJECTED
 from streams.supervisor import (
     FATAL_STATUSES,
     FIRST_DELAY_S,
@@ -6,7 +7,6 @@ from streams.supervisor import (
     BackOff,
     plan_children,
 )
-from streams.worker import EXIT_CONFIG, EXIT_CRASHED, EXIT_REJECTED
 
 
 def test_each_crash_waits_longer_up_to_a_limit() -> None:
