@@ -1,15 +1,14 @@
 """Several API processes on one port; the kernel spreads the connections."""
 
 import asyncio
-import os
 import signal
-import sys
 from typing import Final
 
 import click
 
 from schemas.errors import AiOpsError, ConfigError
 from schemas.settings import Settings
+from streams.children import run_child
 
 _RESTART_DELAY_S: Final = 1.0
 _STOP_TIMEOUT_S: Final = 10.0
@@ -47,28 +46,11 @@ async def run_api_processes(settings: Settings, count: int) -> None:
 
 async def _keep_running(stopping: asyncio.Event) -> None:
     while not stopping.is_set():
-        status = await _run_once(stopping)
+        status = await run_child(
+            "api", ("api", "--share-port"), stopping, stop_timeout_s=_STOP_TIMEOUT_S
+        )
         if status == _FATAL_STATUS and not stopping.is_set():
             raise ApiProcessFailedError("an API process found its configuration wrong")
         if not stopping.is_set():
             click.echo(f"an API process ended with status {status}; starting another", err=True)
             await asyncio.sleep(_RESTART_DELAY_S)
-
-
-async def _run_once(stopping: asyncio.Event) -> int:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "aiops", "api", "--share-port", env=os.environ
-    )
-    ended = asyncio.create_task(process.wait())
-    stop = asyncio.create_task(stopping.wait())
-    try:
-        await asyncio.wait({ended, stop}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        stop.cancel()
-        if not ended.done():
-            process.terminate()
-    try:
-        return await asyncio.wait_for(ended, _STOP_TIMEOUT_S)
-    except TimeoutError:
-        process.kill()
-        return await process.wait()

@@ -8,6 +8,7 @@ import click
 from aiohttp import web
 
 from aiops.api_processes import run_api_processes
+from aiops.standard_input import end_with_standard_input
 from graphql_api.app import create_app
 from graphql_api.runner import ApiRunner
 from schemas.errors import ConfigError
@@ -24,6 +25,8 @@ def command(*, processes: int | None, share_port: bool) -> None:
     """Serve GraphQL at /graphql, with /healthz, /readyz and /metrics, until SIGTERM or Ctrl-C."""
     settings = load_settings(os.environ)
     configure_logging(settings.log_level)
+    if share_port:
+        end_with_standard_input()
     count = processes or settings.api_processes
     if count > 1 and not share_port:
         asyncio.run(run_api_processes(settings, count))
