@@ -1,5 +1,6 @@
 """Plain SQL migrations, forward only, each applied once in a transaction of its own."""
 
+import asyncio
 from importlib.resources import files
 from typing import Final
 
@@ -17,7 +18,12 @@ CREATE TABLE IF NOT EXISTS schema_migrations (
 )
 """
 SELECT_APPLIED: Final = "SELECT name FROM schema_migrations"
+SET_LOCK_TIMEOUT: Final = "SET LOCAL lock_timeout = '2s'"
 INSERT_APPLIED: Final = "INSERT INTO schema_migrations (name) VALUES ($1)"
+
+# Two minutes at most: a transaction that holds a lock for longer is for an operator to see.
+MAX_ATTEMPTS: Final = 60
+PAUSE_S: Final = 0.2
 
 
 class Migration(msgspec.Struct, frozen=True):
@@ -51,12 +57,34 @@ async def migrate(dsn: str) -> list[str]:
         await connection.execute(CREATE_MIGRATIONS)
         pending = await select_pending(connection)
         for migration in pending:
-            async with connection.transaction():
-                await connection.execute(migration.sql)
-                await connection.execute(INSERT_APPLIED, migration.name)
+            await apply_migration(connection, migration)
         return [migration.name for migration in pending]
     finally:
         await connection.close()
+
+
+async def apply_migration(connection: Connection, migration: Migration) -> None:
+    """Apply one migration, while writers and readers go on.
+
+    Who waits for a table's lock makes all others wait behind it, and writers take locks in another
+    order: so a wait is short, and the whole migration is tried again after it or after a deadlock.
+
+    Raises:
+        asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError: not one of the attempts had
+            its turn.
+    """
+    for attempt in range(1, MAX_ATTEMPTS + 1):
+        try:
+            async with connection.transaction():
+                await connection.execute(SET_LOCK_TIMEOUT)
+                await connection.execute(migration.sql)
+                await connection.execute(INSERT_APPLIED, migration.name)
+        except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
+            if attempt == MAX_ATTEMPTS:
+                raise
+            await asyncio.sleep(PAUSE_S)
+        else:
+            return
 
 
 async def select_pending(connection: Connection) -> list[Migration]:

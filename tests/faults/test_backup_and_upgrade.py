@@ -8,9 +8,8 @@ import asyncpg
 import pytest
 
 from aiops.local.postgres_files import choose_binaries, find_installs
-from schemas.db.migrate import migrate
+from schemas.db.migrate import Migration, apply_migration, migrate
 from tests.checksums import Checksum, table_checksums
-from tests.conftest import execute
 from tests.faults.log_stream import LogStream
 from tests.servers import local_options
 from tests.workers import AiopsProcess, running, running_worker
@@ -19,15 +18,17 @@ pytestmark = [pytest.mark.integration, pytest.mark.fault, pytest.mark.timeout(30
 
 RECORDS = 3_000
 # What a later release may do: nothing that an earlier one could trip over.
-NEXT_RELEASE = """
+NEXT_RELEASE = Migration(
+    "9999_next_release",
+    """
 ALTER TABLE log_blocks ADD COLUMN sampled bigint NOT NULL DEFAULT 0;
 ALTER TABLE log_counts ADD COLUMN hosts text[];
 ALTER TABLE log_window_summaries ADD COLUMN reviewed boolean NOT NULL DEFAULT false;
 ALTER TABLE stream_offsets ADD COLUMN note text;
 CREATE TABLE log_reviews (service text NOT NULL, start_ns bigint NOT NULL);
 CREATE INDEX log_blocks_sampled ON log_blocks (sampled);
-INSERT INTO schema_migrations (name) VALUES ('9999_next_release');
-"""
+""",
+)
 
 
 def postgres_program(name: str) -> str:
@@ -90,7 +91,9 @@ async def test_a_worker_goes_on_and_starts_again_while_the_next_release_migrates
     log_stream.produce(RECORDS, seed=53)
     with running_worker("logs", settings=log_stream.settings()) as worker:
         await log_stream.wait_for_progress(RECORDS // 4)
-        await execute(log_stream.dsn, NEXT_RELEASE)
+        connection = await asyncpg.connect(log_stream.dsn)
+        await apply_migration(connection, NEXT_RELEASE)
+        await connection.close()
         await log_stream.wait_for_progress(RECORDS // 2)
         assert worker.is_running()
         worker.kill()

@@ -3,7 +3,13 @@ import asyncio
 import asyncpg
 import pytest
 
-from schemas.db.migrate import all_migrations, migrate, require_migrated
+from schemas.db.migrate import (
+    Migration,
+    all_migrations,
+    apply_migration,
+    migrate,
+    require_migrated,
+)
 from schemas.db.pool import open_pool
 from schemas.errors import ConfigError
 from tests.conftest import with_database
@@ -79,3 +85,24 @@ async def test_a_client_that_is_silent_in_a_transaction_loses_its_locks(database
         "tcp_keepalives_idle": "10",
         "timezone": "UTC",
     }
+
+
+async def test_a_migration_that_waits_for_a_lock_lets_others_pass(database: str) -> None:
+    holder, migrating, reader = [await asyncpg.connect(database) for _ in range(3)]
+    migration = Migration("9999_later", "ALTER TABLE log_blocks ADD COLUMN later bigint")
+    holding = holder.transaction()
+    await holding.start()
+    await holder.execute("LOCK TABLE log_blocks IN ACCESS SHARE MODE")
+    applying = asyncio.create_task(apply_migration(migrating, migration))
+    for _ in range(1_000):
+        if await reader.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+            break
+        await asyncio.sleep(0.01)
+
+    # It waits behind the migration, which gives up its place before the holder ends.
+    assert await reader.fetchval("SELECT count(*) FROM log_blocks") == 0
+    await holding.rollback()
+    await applying
+    assert await reader.fetchval("SELECT count(later) FROM log_blocks") == 0
+    for connection in (holder, migrating, reader):
+        await connection.close()
