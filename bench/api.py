@@ -1,8 +1,8 @@
 """CPU per request of `logEntries(limit: 50)` with a token, beside two peers, interleaved.
 
-`python -m bench.api --dsn DSN [--rounds 7] [--requests 400]`: the DSN is that of a server where a
-database may be made. Peers: strawberry as it comes, and a bare handler of aiohttp, asyncpg and
-orjson. Every server is a process of its own; counted is its CPU time, not the clock.
+`python -m bench.api [--dsn DSN] [--rounds 7] [--requests 400]`. Peers: strawberry as it
+comes, and a bare handler of aiohttp, asyncpg and orjson. Every server is a process of its own;
+counted is its CPU time, not the clock.
 """
 
 import argparse
@@ -12,6 +12,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -33,6 +34,7 @@ from schemas.db.migrate import migrate
 from schemas.settings import Settings
 from schemas.telemetry import configure_logging
 from tests.integration.graphql_api.seeding import make_line, seed_lines
+from tests.servers import postgres_address
 
 QUERY: Final = "query { logEntries(limit: 50) { id summary created_at } }"
 LINES: Final = 20_000
@@ -199,7 +201,7 @@ async def measure(servers: list[Server], rounds: int, requests: int) -> dict[str
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--dsn", required=True)
+    parser.add_argument("--dsn", help="A server where a database may be made; else one is started.")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--requests", type=int, default=400)
     parser.add_argument("--serve", choices=list(SERVERS), help=argparse.SUPPRESS)
@@ -208,13 +210,13 @@ def main() -> None:
     if given.serve:
         SERVERS[given.serve](given.dsn, given.port)
         return
-    key = asyncio.run(prepare(given.dsn))
-    servers = [start(name, database_dsn(given.dsn), key) for name in SERVERS]
-    try:
-        report(asyncio.run(measure(servers, given.rounds, given.requests)))
-    finally:
+    with ExitStack() as resources:
+        dsn = given.dsn or postgres_address(resources)
+        key = asyncio.run(prepare(dsn))
+        servers = [start(name, database_dsn(dsn), key) for name in SERVERS]
         for server in servers:
-            server.process.terminate()
+            resources.callback(server.process.terminate)
+        report(asyncio.run(measure(servers, given.rounds, given.requests)))
 
 
 def start(name: str, dsn: str, key: str) -> Server:

@@ -1,8 +1,9 @@
-"""Deliveries per core-second of alike subscriptions, and the memory of many sockets.
+"""Deliveries per core-second of alike subscriptions, the memory of many sockets, the delay.
 
-`python -m bench.live --dsn DSN [--sockets 2000] [--events 50]`. The server is a process of its own;
-counted is its CPU time, and its memory. Clients speak the protocol themselves, in two processes,
-and only count bytes, so that they do not starve the server.
+`python -m bench.live [--dsn DSN] [--sockets 2000] [--events 50]`. The server is a process of
+its own; counted is its CPU time, and its memory. Clients speak the protocol themselves, in two
+processes, and only count bytes, so that they do not starve the server; one more notes the delay
+from the commit of an event to its arrival.
 """
 
 import argparse
@@ -10,6 +11,8 @@ import asyncio
 import json
 import subprocess
 import sys
+import time
+from contextlib import ExitStack
 from typing import Final
 
 import asyncpg
@@ -19,6 +22,7 @@ from aiops.local.ports import free_port
 from bench.api import database_dsn, prepare, serve_ours
 from graphql_api.socket_messages import text_frame
 from tests.integration.graphql_api.seeding import make_line, seed_lines
+from tests.servers import postgres_address
 
 TAIL: Final = "subscription { logTail { skipped entries { id summary created_at } } }"
 HANDSHAKE: Final = (
@@ -58,32 +62,48 @@ async def count_events(port: int, key: str, sockets: int, events: int) -> None:
     readers = [await connect(port, key) for _ in range(sockets)]
     print("open", flush=True)
 
-    async def read(reader: asyncio.StreamReader) -> None:
-        seen, rest = 0, b""
-        while seen < events:
-            found = rest + await reader.read(262_144)
-            seen += found.count(NEXT)
-            rest = found[-len(NEXT) + 1 :]
-
-    await asyncio.gather(*(read(reader) for reader in readers))
+    await asyncio.gather(*(arrivals(reader, events) for reader in readers))
     print("done", flush=True)
     await asyncio.to_thread(sys.stdin.readline)
 
 
-async def publish(dsn: str, events: int) -> None:
+async def arrivals(reader: asyncio.StreamReader, events: int) -> list[float]:
+    """Return when each of the events arrived, seconds."""
+    times: list[float] = []
+    rest = b""
+    while len(times) < events:
+        found = rest + await reader.read(262_144)
+        times += [time.monotonic()] * found.count(NEXT)
+        rest = found[-len(NEXT) + 1 :]
+    return times
+
+
+async def delays(dsn: str, port: int, key: str, events: int) -> list[float]:
+    """Publish the events; return the seconds from each commit to one more client, sorted."""
+    reader = await connect(port, key)
+    arriving = asyncio.create_task(arrivals(reader, events))
+    committed = await publish(dsn, events)
+    return sorted(arrived - done for arrived, done in zip(await arriving, committed, strict=True))
+
+
+async def publish(dsn: str, events: int) -> list[float]:
+    """Store the events one by one; return when each was committed."""
+    committed = []
     connection = await asyncpg.connect(dsn)
     for number in range(events):
         # A topic of its own, one new line a batch: each notification is one event.
         lines = [make_line(offset) for offset in range(number % 16 + 1)]
         topic = f"live.{number // 16}"
         await seed_lines(connection, lines, topic=topic, notify=True)
+        committed.append(time.monotonic())
         await asyncio.sleep(0.05)
     await connection.close()
+    return committed
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--dsn", required=True)
+    parser.add_argument("--dsn", help="A server where a database may be made; else one is started.")
     parser.add_argument("--sockets", type=int, default=2_000)
     parser.add_argument("--events", type=int, default=50)
     parser.add_argument("--serve", type=int, help=argparse.SUPPRESS)
@@ -95,7 +115,9 @@ def main() -> None:
         port, key = given.count
         asyncio.run(count_events(int(port), key, given.sockets, given.events))
     else:
-        measure(given.dsn, given.sockets, given.events)
+        with ExitStack() as resources:
+            dsn = given.dsn or postgres_address(resources)
+            measure(dsn, given.sockets, given.events)
 
 
 def measure(dsn: str, sockets: int, events: int) -> None:
@@ -113,7 +135,7 @@ def measure(dsn: str, sockets: int, events: int) -> None:
         expect(clients, "open")
         opened = process.memory_info().rss
         before = sum(process.cpu_times()[:2])
-        asyncio.run(publish(own, events))
+        waited = asyncio.run(delays(own, port, key, events))
         expect(clients, "done")
         spent = sum(process.cpu_times()[:2]) - before
         print(
@@ -123,6 +145,8 @@ def measure(dsn: str, sockets: int, events: int) -> None:
                     "deliveries": sockets * events,
                     "cpu_s": round(spent, 2),
                     "deliveries_per_core_s": round(sockets * events / spent),
+                    "delay_ms_p50": round(waited[len(waited) // 2] * 1_000),
+                    "delay_ms_p99": round(waited[len(waited) * 99 // 100] * 1_000),
                     "rss_mb_idle": idle >> 20,
                     "rss_mb_open": opened >> 20,
                     "rss_mb_after": process.memory_info().rss >> 20,
