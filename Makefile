@@ -18,10 +18,12 @@ export PATH := $(abspath $(BIN)):$(PATH)
 .PHONY: run test check fmt bench soak coverage clean help
 
 run: $(SERVERS) ## Start Kafka, Postgres, the workers and the API here; Ctrl-C stops them
+	$(BIN)/python -m compileall -q $(CODE)
 	$(BIN)/aiops up
 
 test: check $(SERVERS) $(CONFORMANCE) ## Everything that CI runs: check, then all tests but the soak
 	tests/install-shippers
+	$(BIN)/python -m compileall -q $(CODE)
 	$(BIN)/pytest -m "not soak" -n 3 --dist loadfile
 
 check: $(INSTALLED) ## Formatting, lint, types and import contracts
@@ -64,7 +66,8 @@ $(BIN)/uv: requirements.lock
 	touch $@
 
 $(INSTALLED): requirements.lock pyproject.toml $(BIN)/uv
-	$(BIN)/uv pip sync -q --python $(BIN)/python --require-hashes requirements.lock
+	# Compiled now: each process that starts would do it where Python may not write.
+	$(BIN)/uv pip sync -q --compile-bytecode --python $(BIN)/python --require-hashes requirements.lock
 	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
 	touch $@
 
