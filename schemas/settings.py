@@ -68,7 +68,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     batch_records: Positive = 5_000
     fetch_min_bytes: Positive = 65_536
     fetch_max_wait_ms: Positive = 500
-    fetch_partition_bytes: Positive = 131_072
+    fetch_partition_bytes: Positive = 524_288
     dead_letter_max_ratio: Ratio = 0.5
     dead_letter_max_run: Positive = 1_000
 
