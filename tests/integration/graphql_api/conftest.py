@@ -25,6 +25,10 @@ from graphql_api.auth.tokens import PrivateKey
 from graphql_api.runner import ApiRunner
 from schemas.db.pool import Connection
 from schemas.settings import Settings
+from streams.changelog_writer import ChangelogWriter
+from streams.domain.changelog.config import ChangelogConfig
+from tests.commit_records import history
+from tests.integration.graphql_api.changelog_stage import say
 
 PASSWORD = "correct horse battery"
 # Nothing listens there: a test that needs a broker says so.
@@ -156,3 +160,15 @@ async def connection(database: str) -> AsyncIterator[Connection]:
     opened = await asyncpg.connect(database)
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+async def changelog_writer(connection: Connection) -> ChangelogWriter:
+    """What makes changelogs of what is stored."""
+    return ChangelogWriter(connection, ChangelogConfig())
+
+
+@pytest.fixture
+async def told_repository(connection: Connection, changelog_writer: ChangelogWriter) -> None:
+    """A repository with six releases, one cut by hand, and a draft."""
+    await say(connection, changelog_writer, history())

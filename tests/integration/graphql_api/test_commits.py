@@ -1,26 +1,15 @@
 """Changelogs, releases and commits over HTTP, from tables that the stream's own code wrote."""
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from graphql_api import changelog_ranges
 from graphql_api.app import SERVICES
-from graphql_api.store.commits import (
-    SELECT_CHANGELOG,
-    SELECT_COMMITS,
-    SELECT_COMMITS_OF_RELEASE,
-    SELECT_RELEASES,
-    SELECT_STATEMENTS,
-)
 from schemas.db.pool import Connection
 from streams.changelog_writer import ChangelogWriter
-from streams.domain.changelog.config import ChangelogConfig
-from streams.offsets import OffsetSpan
-from streams.store.commits import append_statements
-from tests.commit_records import REPOSITORY, TOPIC, Payload, history, prepare_payloads
+from tests.commit_records import REPOSITORY, history
+from tests.integration.graphql_api.changelog_stage import document_of, say
 from tests.integration.graphql_api.conftest import Api
 from tests.integration.graphql_api.sockets import receive, socket, until
 from tests.unit.streams.domain.changelog.histories import sha
@@ -48,33 +37,6 @@ query($repo: String!, $release: String) { changelog(repo: $repo, release: $relea
   conflicts stats { name count }
 } }
 """
-GENERATE = """
-query($since: String, $until: String, $options: ChangelogOptionsInput) {
-  generateChangelog(repo: "acme/rocket", from: $since, to: $until, options: $options) {
-    revision updatedAt contentHash commitCount commits(first: 500) markdown
-    sections { key entries { subject } } release { name } } }
-"""
-
-
-@pytest.fixture
-async def writer(connection: Connection) -> ChangelogWriter:
-    return ChangelogWriter(connection, ChangelogConfig())
-
-
-async def say(
-    connection: Connection, writer: ChangelogWriter, payloads: Sequence[Payload], first: int = 0
-) -> None:
-    """Store what payloads say, and the changelogs made of it, as the workers do."""
-    span = OffsetSpan(topic=TOPIC, partition=0, first=first, end=first + len(payloads))
-    async with connection.transaction():
-        await append_statements(connection, span, prepare_payloads(payloads, first_offset=first))
-    await writer.run_cycle()
-
-
-@pytest.fixture
-async def told(connection: Connection, writer: ChangelogWriter) -> None:
-    """A repository with six releases, one cut by hand, and a draft."""
-    await say(connection, writer, history())
 
 
 def camel(name: str) -> str:
@@ -82,15 +44,7 @@ def camel(name: str) -> str:
     return head + "".join(word.capitalize() for word in tail)
 
 
-async def document_of(connection: Connection, release: str) -> dict[str, Any]:
-    stored = await connection.fetchval(
-        "SELECT document FROM changelogs WHERE release = $1", release
-    )
-    document: dict[str, Any] = json.loads(stored)
-    return document
-
-
-@pytest.mark.usefixtures("told")
+@pytest.mark.usefixtures("told_repository")
 @pytest.mark.parametrize("release", ["v1.2.0", "v2.0.0", None])
 async def test_a_changelog_is_the_stored_document_in_full(
     api: Api, connection: Connection, release: str | None
@@ -113,7 +67,7 @@ async def test_a_changelog_is_the_stored_document_in_full(
     assert {one["name"]: one["count"] for one in found["stats"]} == stored["stats"]
 
 
-@pytest.mark.usefixtures("told")
+@pytest.mark.usefixtures("told_repository")
 async def test_what_went_wrong_stands_in_the_changelog(api: Api) -> None:
     cut = (await api.ask(WHOLE, repo=REPOSITORY, release="v2.0.0"))["changelog"]
     draft = (await api.ask(WHOLE, repo=REPOSITORY, release=None))["changelog"]
@@ -125,7 +79,7 @@ async def test_what_went_wrong_stands_in_the_changelog(api: Api) -> None:
     assert r"\<script>" in cut["markdown"]
 
 
-@pytest.mark.usefixtures("told")
+@pytest.mark.usefixtures("told_repository")
 async def test_lists_come_in_parts(api: Api) -> None:
     ask = '{ changelog(repo: "acme/rocket", release: "v1.0.0") { commits(first: 4, offset: %d) } }'
     parts = [(await api.ask(ask % offset))["changelog"]["commits"] for offset in (0, 4, 8, 12)]
@@ -137,7 +91,7 @@ async def test_lists_come_in_parts(api: Api) -> None:
         assert await api.refusal(text) == "BAD_USER_INPUT"
 
 
-@pytest.mark.usefixtures("told")
+@pytest.mark.usefixtures("told_repository")
 async def test_what_is_not_there_is_null(api: Api) -> None:
     data = await api.ask(
         '{ a: changelog(repo: "acme/rocket", release: "v9") { markdown } '
@@ -168,7 +122,7 @@ async def walk(api: Api, text: str) -> list[dict[str, Any]]:
 PAGE = "edges { node { %s } } pageInfo { hasNextPage endCursor }"
 
 
-@pytest.mark.usefixtures("told")
+@pytest.mark.usefixtures("told_repository")
 async def test_releases_are_walked_newest_first(api: Api, connection: Connection) -> None:
     nodes = await walk(
         api,
@@ -185,7 +139,7 @@ async def test_releases_are_walked_newest_first(api: Api, connection: Connection
     assert all(one["contentHash"] == one["changelog"]["contentHash"] for one in nodes)
 
 
-@pytest.mark.usefixtures("told")
+@pytest.mark.usefixtures("told_repository")
 async def test_commits_are_walked_newest_first_and_by_release(
     api: Api, connection: Connection
 ) -> None:
@@ -205,7 +159,7 @@ async def test_commits_are_walked_newest_first_and_by_release(
     assert {one["sha"] for one in draft} == {sha("revert"), sha("two")}
 
 
-@pytest.mark.usefixtures("told")
+@pytest.mark.usefixtures("told_repository")
 async def test_a_commit_shows_no_address(api: Api) -> None:
     data = await api.ask(
         '{ commits(repo: "acme/rocket", first: 100) { edges { node { author } } } }'
@@ -215,7 +169,7 @@ async def test_a_commit_shows_no_address(api: Api) -> None:
     assert authors == {"Anna Lee", "Bob Roe", "Cy", "D\ufffd"}
 
 
-@pytest.mark.usefixtures("told")
+@pytest.mark.usefixtures("told_repository")
 async def test_the_next_version_has_its_evidence(api: Api) -> None:
     data = await api.ask(
         '{ nextVersion(repo: "acme/rocket") { current level version commitCount '
@@ -229,10 +183,10 @@ async def test_the_next_version_has_its_evidence(api: Api) -> None:
 
 
 async def test_without_unreleased_commits_nothing_comes_next(
-    api: Api, connection: Connection, writer: ChangelogWriter
+    api: Api, connection: Connection, changelog_writer: ChangelogWriter
 ) -> None:
     ten_commits_and_a_tag = history(10)[:11]
-    await say(connection, writer, ten_commits_and_a_tag)
+    await say(connection, changelog_writer, ten_commits_and_a_tag)
 
     data = await api.ask(
         '{ nextVersion(repo: "acme/rocket") { current level version commitCount bump { next } } }'
@@ -247,117 +201,13 @@ async def test_without_unreleased_commits_nothing_comes_next(
     }
 
 
-@pytest.mark.usefixtures("told")
+@pytest.mark.usefixtures("told_repository")
 async def test_repositories_are_told(api: Api) -> None:
     assert await api.ask("{ repositories }") == {"repositories": [REPOSITORY]}
 
 
-@pytest.mark.usefixtures("told")
-@pytest.mark.parametrize(
-    ("since", "until"), [("v1.2.0", "v1.3.0"), (None, "v1.0.0"), ("v2.0.0", None)]
-)
-async def test_a_range_between_releases_is_the_release(
-    api: Api, connection: Connection, since: str | None, until: str | None
-) -> None:
-    made = (await api.ask(GENERATE, since=since, until=until))["generateChangelog"]
-
-    stored = await document_of(connection, until or "")
-    assert made["commits"] == stored["commits"]
-    assert [
-        (section["key"], [one["subject"] for one in section["entries"]])
-        for section in made["sections"]
-    ] == [
-        (section["key"], [one["subject"] for one in section["entries"]])
-        for section in stored["sections"]
-    ]
-    assert (made["revision"], made["updatedAt"]) == (None, None)
-
-
-@pytest.mark.usefixtures("told")
-async def test_a_range_is_a_function_of_its_input(api: Api) -> None:
-    ends = {"since": "v1.0.0", "until": sha("44")[:12]}
-    one = (await api.ask(GENERATE, **ends))["generateChangelog"]
-    again = (await api.ask(GENERATE, **ends))["generateChangelog"]
-    options = {"headings": "KEEP_A_CHANGELOG", "shown": ["added"], "types": []}
-    other = (await api.ask(GENERATE, **ends, options=options))["generateChangelog"]
-
-    assert one == again
-    assert one["commitCount"] == 35
-    assert other["contentHash"] != one["contentHash"]
-    assert {section["key"] for section in other["sections"]} <= {"added", "security"}
-    assert "### Added" in other["markdown"]
-
-
-@pytest.mark.usefixtures("told")
-@pytest.mark.parametrize(
-    ("variables", "argument"),
-    [
-        ({"since": "v9.9.9"}, "from"),
-        ({"until": "zzz"}, "to"),
-        ({"until": sha("3")[:5]}, "to"),
-        ({"since": "v1.2.0", "until": "v1.1.0"}, "from"),
-        ({"since": "v1.2.0", "until": "v1.2.0"}, "from"),
-        ({"options": {"shown": ["shiny"]}}, "options"),
-        ({"options": {"repositoryUrl": "javascript:alert(1)"}}, "options"),
-        ({"options": {"shown": ["added"] * 101}}, "options"),
-    ],
-)
-async def test_a_range_that_is_none_is_refused(
-    api: Api, variables: dict[str, object], argument: str
-) -> None:
-    answer = await (await api.post(GENERATE, variables=variables)).json()
-
-    extensions = answer["errors"][0]["extensions"]
-    assert (extensions["code"], extensions["argument"]) == ("BAD_USER_INPUT", argument)
-
-
-@pytest.mark.usefixtures("told")
-async def test_a_long_history_is_refused(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(changelog_ranges, "MAX_STATEMENTS", 20)
-
-    assert await api.refusal(GENERATE) == "QUERY_TOO_BROAD"
-
-
-BAD_MUTATIONS = [
-    'recordCommits(repo: "r")',
-    'recordCommits(repo: "", commits: [{sha: "aaaaaaa", message: "x"}])',
-    'recordCommits(repo: "r", commits: [{sha: "xyz", message: "x"}])',
-    'recordCommits(repo: "r", commits: [{sha: "aaaaaaa", message: "x", parents: ["?"]}])',
-    'recordCommits(repo: "r", tags: [{name: "", sha: "aaaaaaa"}])',
-    'cutRelease(repo: "r", name: "", sha: "aaaaaaa")',
-    'cutRelease(repo: "r", name: "v1", sha: "nothing")',
-    'overrideEntry(repo: "r", sha: "aaaaaaa", override: {category: "shiny"})',
-]
-
-
-@pytest.mark.parametrize("mutation", BAD_MUTATIONS)
-async def test_what_the_stream_would_reject_is_refused_at_once(api: Api, mutation: str) -> None:
-    code = await api.refusal(f"mutation {{ {mutation} {{ id }} }}", role="operator")
-
-    assert code == "BAD_USER_INPUT"
-
-
-async def test_too_many_commits_are_refused(api: Api) -> None:
-    code = await api.refusal(
-        "mutation($commits: [CommitInput!]!) "
-        '{ recordCommits(repo: "r", commits: $commits) { id } }',
-        role="operator",
-        commits=[{"sha": "a" * 40, "message": "x"}] * 501,
-    )
-
-    assert code == "BAD_USER_INPUT"
-
-
-async def test_a_broker_away_is_told(api: Api) -> None:
-    code = await api.refusal(
-        'mutation { cutRelease(repo: "r", name: "v1", sha: "aaaaaaa") { id } }', role="operator"
-    )
-
-    assert code == "BROKER_UNAVAILABLE"
-
-
 async def test_revised_changelogs_are_told_of(
-    api: Api, connection: Connection, writer: ChangelogWriter
+    api: Api, connection: Connection, changelog_writer: ChangelogWriter
 ) -> None:
     payloads = history(12)
     query = (
@@ -369,49 +219,11 @@ async def test_revised_changelogs_are_told_of(
     async with socket(api, api.tokens["viewer"]) as ws:
         await ws.send_json({"type": "subscribe", "id": "1", "payload": {"query": query}})
         await until(lambda: feed.is_running)
-        await say(connection, writer, payloads[:3])
+        await say(connection, changelog_writer, payloads[:3])
         first = await receive(ws)
-        await say(connection, writer, payloads[3:11], first=3)
+        await say(connection, changelog_writer, payloads[3:11], first=3)
         later = [await receive(ws) for _ in range(2)]
 
     told = [one["payload"]["data"]["changelogRevised"] for one in (first, *later)]
     assert told[0] == {"release": None, "revision": 1, "changelog": {"commitCount": 3}}
     assert {(one["release"], one["revision"]) for one in told[1:]} == {(None, 0), ("v1.0.0", 1)}
-
-
-SEED_COMMITS = """
-INSERT INTO commits
-SELECT 'repository ' || n % 10, md5(n::text), 'v' || n % 1000 / 10, 'a', n, 'feat: x', false
-FROM generate_series(0, 99999) AS n
-"""
-SEED_CHANGELOGS = """
-INSERT INTO changelogs
-    (repository, release, position, document, input_hash, rules_hash, content_hash)
-SELECT 'repository ' || r, 'v' || n, n, '', '', '', ''
-FROM generate_series(0, 9) AS r, generate_series(0, 999) AS n
-"""
-SEED_CONTENTS = """
-INSERT INTO commit_contents
-SELECT decode(md5(n::text), 'hex'), 'repository ' || n % 10, 'commit', '{}'
-FROM generate_series(0, 99999) AS n
-"""
-
-
-async def test_hot_statements_use_their_indexes(connection: Connection) -> None:
-    for seed in (SEED_COMMITS, SEED_CHANGELOGS, SEED_CONTENTS):
-        await connection.execute(seed)
-    await connection.execute("ANALYZE")
-    repository = "repository 3"
-    cases: list[tuple[str, str, list[object]]] = [
-        ("changelogs_pkey", SELECT_CHANGELOG, [repository, "v7"]),
-        ("changelogs_by_position", SELECT_RELEASES, [repository, 500, 51]),
-        ("commits_by_time", SELECT_COMMITS, [repository, 50_000, "", 51]),
-        ("commits_by_release", SELECT_COMMITS_OF_RELEASE, [repository, 50_000, "", 51, "v7"]),
-        ("commit_contents_by_repository", SELECT_STATEMENTS, [repository, 12_001]),
-    ]
-    for index, statement, arguments in cases:
-        rows = await connection.fetch("EXPLAIN " + statement, *arguments)
-        plan = "\n".join(row[0] for row in rows)
-
-        assert index in plan, plan
-        assert "Seq Scan" not in plan
