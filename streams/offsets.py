@@ -136,6 +136,15 @@ async def lock_stored_range(
     return None if row is None else StoredRange(first=row["first_offset"], next=row["next_offset"])
 
 
+SELECT_NEXT_OFFSETS: Final = "SELECT partition, next_offset FROM stream_offsets WHERE topic = $1"
+
+
+async def select_next_offsets(connection: Connection, topic: str) -> dict[int, int]:
+    """Return how far each partition of the topic is stored."""
+    rows = await connection.fetch(SELECT_NEXT_OFFSETS, topic)
+    return {row["partition"]: row["next_offset"] for row in rows}
+
+
 ADVANCE_OFFSET: Final = """
 WITH advanced AS (
     UPDATE stream_offsets

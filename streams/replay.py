@@ -6,7 +6,7 @@ changes nothing, and a replay with other rules changes what those rules touch an
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Final, Generic, Protocol, TypeAlias, TypeVar
 
@@ -22,7 +22,13 @@ from streams.block_reader import BlockReader, open_consumer
 from streams.dead_letters import DeadLetterProducer, replace_dead_letters
 from streams.domain.prepared import Prepared
 from streams.domain.replays import ReplayRange
-from streams.offsets import OffsetSpan, StoredRange, lock_stored_range, select_stored_range
+from streams.offsets import (
+    OffsetSpan,
+    StoredRange,
+    lock_stored_range,
+    select_next_offsets,
+    select_stored_range,
+)
 from streams.replay_throttle import LagThrottle
 from streams.store.shelves import kept_shelves
 from streams.topic_check import TopicInfo, require_topics
@@ -241,17 +247,9 @@ class Replayer(Generic[_P]):
         """Return how many records of the topic are not stored yet."""
         async with self._pool.acquire() as connection:
             stored = await select_next_offsets(connection, topic)
-        ends = await consumer.end_offsets(list(stored))
-        return sum(max(ends[place] - stored[place], 0) for place in stored)
-
-
-SELECT_NEXT_OFFSETS: Final = "SELECT partition, next_offset FROM stream_offsets WHERE topic = $1"
-
-
-async def select_next_offsets(connection: Connection, topic: str) -> Mapping[TopicPartition, int]:
-    """Return how far each partition of a topic is stored."""
-    rows = await connection.fetch(SELECT_NEXT_OFFSETS, topic)
-    return {TopicPartition(topic, row["partition"]): row["next_offset"] for row in rows}
+        places = {TopicPartition(topic, number): offset for number, offset in stored.items()}
+        ends = await consumer.end_offsets(list(places))
+        return sum(max(ends[place] - offset, 0) for place, offset in places.items())
 
 
 def _require_whole(place: TopicPartition, needed: int, beginning: int) -> None:

@@ -34,12 +34,13 @@ class StoredReplay(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: datetime
 
 
-SELECT_REPLAY: Final = """
+SELECT_REPLAY_FIELDS: Final = """
 SELECT run_id, topic, partition, from_bound, to_bound, is_retriage, is_dry_run, state,
        requested_by, requested_at, started_at, heartbeat_at, ended_at, error, blocks, done_blocks,
        changed_blocks, records, retriaged, updated_at
-FROM replay_runs WHERE run_id = $1
+FROM replay_runs
 """
+SELECT_REPLAY: Final = SELECT_REPLAY_FIELDS + "WHERE run_id = $1"
 
 
 async def select_replay(database: Database, run_id: str) -> StoredReplay | None:
@@ -55,16 +56,15 @@ class ReplayFilter(msgspec.Struct, frozen=True, kw_only=True):
     states: frozenset[str] | None
 
 
-SELECT_REPLAYS: Final = """
-SELECT run_id, topic, partition, from_bound, to_bound, is_retriage, is_dry_run, state,
-       requested_by, requested_at, started_at, heartbeat_at, ended_at, error, blocks, done_blocks,
-       changed_blocks, records, retriaged, updated_at
-FROM replay_runs
+SELECT_REPLAYS: Final = (
+    SELECT_REPLAY_FIELDS
+    + """
 WHERE ($1::text IS NULL OR topic = $1)
   AND ($2::text[] IS NULL OR state = ANY ($2))
   AND ($3::timestamptz IS NULL OR (requested_at, run_id) < ($3, $4))
 ORDER BY requested_at DESC, run_id DESC LIMIT $5
 """
+)
 
 
 async def select_replays(
@@ -77,12 +77,12 @@ async def select_replays(
     return [StoredReplay(**dict(row.items())) for row in rows]
 
 
-SELECT_REPLAYS_AT: Final = """
-SELECT run_id, topic, partition, from_bound, to_bound, is_retriage, is_dry_run, state,
-       requested_by, requested_at, started_at, heartbeat_at, ended_at, error, blocks, done_blocks,
-       changed_blocks, records, retriaged, updated_at
-FROM replay_runs WHERE run_id = ANY ($1::text[]) ORDER BY updated_at, run_id
+SELECT_REPLAYS_AT: Final = (
+    SELECT_REPLAY_FIELDS
+    + """
+WHERE run_id = ANY ($1::text[]) ORDER BY updated_at, run_id
 """
+)
 
 
 async def select_replays_at(database: Database, run_ids: Sequence[str]) -> list[StoredReplay]:

@@ -29,6 +29,9 @@ CANCELLED: Final = "cancelled"
 class RunLostError(AiOpsError):
     """The run was cancelled, or is another process's now: write nothing more."""
 
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"replay {run_id} is not this process's any more")
+
 
 class ReplayRun(msgspec.Struct, frozen=True, kw_only=True):
     """A replay; `blocks` is None until it is planned."""
@@ -163,7 +166,7 @@ async def insert_plan(
     """
     row = await connection.fetchrow(SET_PLANNED, run_id, runner, len(blocks), REPLAYS_CHANNEL)
     if row is None:
-        raise RunLostError(f"replay {run_id} is not this process's any more")
+        raise RunLostError(run_id)
     if blocks:
         await connection.execute(INSERT_BLOCKS, run_id, *zip(*blocks, strict=True))
 
@@ -235,7 +238,7 @@ async def mark_block_done(
         REPLAYS_CHANNEL,
     )
     if row is None:
-        raise RunLostError(f"replay {run_id} is not this process's any more")
+        raise RunLostError(run_id)
 
 
 async def _insert_retriages(connection: Connection, run_id: str, keys: Iterable[TicketKey]) -> int:
@@ -261,7 +264,7 @@ async def beat(connection: Connection, run_id: str, runner: UUID) -> None:
         RunLostError: it is not this runner's any more.
     """
     if await connection.fetchval(UPDATE_HEARTBEAT, run_id, runner) is None:
-        raise RunLostError(f"replay {run_id} is not this process's any more")
+        raise RunLostError(run_id)
 
 
 END_RUN: Final = """

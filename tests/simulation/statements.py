@@ -19,10 +19,10 @@ from streams.offsets import (
     INSERT_GAP,
     LOCK_OFFSET,
     LOCK_STORED_RANGE,
+    SELECT_NEXT_OFFSETS,
     SELECT_STORED_RANGE,
     SKIP_TO,
 )
-from streams.replay import SELECT_NEXT_OFFSETS
 from streams.store.shelves import FREE_SHELVES, KEEP_SHELVES
 from tests.simulation.numbers import (
     ADD_TO_BLOCK,
