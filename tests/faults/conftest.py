@@ -42,15 +42,18 @@ async def own_postgres_stream(
 @pytest.fixture
 def own_kafka_stream(own_kafka: Kafka, database: str) -> LogStream:
     """A stream whose broker may be stopped."""
-    with admin_of(own_kafka.bootstrap) as admin:
+    return stream_on(own_kafka.bootstrap, database, replication=1)
+
+
+def stream_on(bootstrap: str, dsn: str, *, replication: int) -> LogStream:
+    """Make the topics on a broker that has none yet."""
+    with admin_of(bootstrap) as admin:
         names = ["logs", dead_letter_topic("logs")]
         admin.create_topics(
-            [NewTopic(name, PARTITIONS, 1, topic_configs=KEPT) for name in names],
+            [NewTopic(name, PARTITIONS, replication, topic_configs=KEPT) for name in names],
             wait_for_metadata=True,
         )
-    return LogStream(
-        bootstrap=own_kafka.bootstrap, dsn=database, topic="logs", partitions=PARTITIONS
-    )
+    return LogStream(bootstrap=bootstrap, dsn=dsn, topic="logs", partitions=PARTITIONS)
 
 
 @contextmanager
@@ -65,12 +68,4 @@ def admin_of(bootstrap: str) -> Iterator[KafkaAdminClient]:
 @pytest.fixture
 def cluster_stream(own_kafka_cluster: Kafka, database: str) -> LogStream:
     """A stream on three brokers, each of which holds every record."""
-    with admin_of(own_kafka_cluster.bootstrap) as admin:
-        names = ["logs", dead_letter_topic("logs")]
-        admin.create_topics(
-            [NewTopic(name, PARTITIONS, 3, topic_configs=KEPT) for name in names],
-            wait_for_metadata=True,
-        )
-    return LogStream(
-        bootstrap=own_kafka_cluster.bootstrap, dsn=database, topic="logs", partitions=PARTITIONS
-    )
+    return stream_on(own_kafka_cluster.bootstrap, database, replication=3)

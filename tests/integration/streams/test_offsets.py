@@ -1,4 +1,3 @@
-from collections.abc import AsyncIterator
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -23,13 +22,6 @@ pytestmark = pytest.mark.integration
 TOPIC_ID, OTHER_TOPIC_ID = UUID(int=7), UUID(int=8)
 FORMER, PRESENT = UUID(int=1), UUID(int=2)
 HELD = PartitionRange(topic="logs.raw", partition=0, beginning=0, end=1_000, topic_id=TOPIC_ID)
-
-
-@pytest.fixture
-async def connection(database: str) -> AsyncIterator[Connection]:
-    connection = await asyncpg.connect(database)
-    yield connection
-    await connection.close()
 
 
 def held(**changes: object) -> PartitionRange:

@@ -35,13 +35,6 @@ HALF = RECORDS // 2
 
 
 @pytest.fixture
-async def connection(database: str) -> AsyncIterator[Connection]:
-    connection = await asyncpg.connect(database)
-    yield connection
-    await connection.close()
-
-
-@pytest.fixture
 async def other(database: str) -> AsyncIterator[Connection]:
     connection = await asyncpg.connect(database)
     yield connection

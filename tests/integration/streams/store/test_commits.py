@@ -1,5 +1,5 @@
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -37,13 +37,6 @@ pytestmark = pytest.mark.integration
 
 # What records say, whatever offsets they lie at.
 SAID = ("commit_contents", "commits", "changelogs")
-
-
-@pytest.fixture
-async def connection(database: str) -> AsyncIterator[Connection]:
-    connection = await asyncpg.connect(database)
-    yield connection
-    await connection.close()
 
 
 async def append(

@@ -1,7 +1,6 @@
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from uuid import uuid4
 
-import asyncpg
 import pytest
 
 from schemas.chunks import unpack_lines
@@ -22,13 +21,6 @@ FIRST_OFFSET = BLOCK_RECORDS - CHUNK_RECORDS - 100
 RECORDS = 4_600
 # So few that some lines fall back to the shape of their first word.
 SMALL_ROOM = 2
-
-
-@pytest.fixture
-async def connection(database: str) -> AsyncIterator[Connection]:
-    connection = await asyncpg.connect(database)
-    yield connection
-    await connection.close()
 
 
 @pytest.fixture(scope="module")
