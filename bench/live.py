@@ -62,43 +62,39 @@ async def count_events(port: int, key: str, sockets: int, events: int) -> None:
     readers = [await connect(port, key) for _ in range(sockets)]
     print("open", flush=True)
 
-    await asyncio.gather(*(arrivals(reader, events) for reader in readers))
+    await asyncio.gather(*(read_events(reader, events) for reader in readers))
     print("done", flush=True)
     await asyncio.to_thread(sys.stdin.readline)
 
 
-async def arrivals(reader: asyncio.StreamReader, events: int) -> list[float]:
-    """Return when each of the events arrived, seconds."""
-    times: list[float] = []
-    rest = b""
-    while len(times) < events:
+async def read_events(reader: asyncio.StreamReader, events: int) -> None:
+    """Return when so many events have arrived."""
+    seen, rest = 0, b""
+    while seen < events:
         found = rest + await reader.read(262_144)
-        times += [time.monotonic()] * found.count(NEXT)
+        seen += found.count(NEXT)
         rest = found[-len(NEXT) + 1 :]
-    return times
 
 
 async def delays(dsn: str, port: int, key: str, events: int) -> list[float]:
-    """Publish the events; return the seconds from each commit to one more client, sorted."""
+    """Store events; return the seconds from each commit to the last of all clients, sorted.
+
+    That is one more client, served after those before it. An event waits until the one before it
+    has arrived: two at once would be one message.
+    """
     reader = await connect(port, key)
-    arriving = asyncio.create_task(arrivals(reader, events))
-    committed = await publish(dsn, events)
-    return sorted(arrived - done for arrived, done in zip(await arriving, committed, strict=True))
-
-
-async def publish(dsn: str, events: int) -> list[float]:
-    """Store the events one by one; return when each was committed."""
-    committed = []
+    waited = []
     connection = await asyncpg.connect(dsn)
     for number in range(events):
         # A topic of its own, one new line a batch: each notification is one event.
         lines = [make_line(offset) for offset in range(number % 16 + 1)]
         topic = f"live.{number // 16}"
         await seed_lines(connection, lines, topic=topic, notify=True)
-        committed.append(time.monotonic())
-        await asyncio.sleep(0.05)
+        committed = time.monotonic()
+        await read_events(reader, 1)
+        waited.append(time.monotonic() - committed)
     await connection.close()
-    return committed
+    return sorted(waited)
 
 
 def main() -> None:
