@@ -5,13 +5,12 @@ from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 from typing import Final, NamedTuple, TypeAlias
 
-import asyncpg
 import msgspec
 from aiohttp import web
 from aiokafka.errors import KafkaError
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from schemas.db.pool import Pool
+from schemas.db.pool import DATABASE_ERRORS, Pool
 from schemas.errors import AiOpsError
 from schemas.telemetry import LAG_RECORDS
 from streams.batch_delivery import BatchApp, PartitionStand, partition_stands
@@ -138,7 +137,7 @@ async def _answers(pool: Pool) -> bool:
     try:
         async with asyncio.timeout(PING_TIMEOUT_S), pool.acquire() as connection:
             await connection.execute("SELECT 1")
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    except DATABASE_ERRORS:
         return False
     return True
 

@@ -7,6 +7,7 @@ from typing import Final, TypeVar
 import asyncpg
 import structlog
 
+from schemas.db.pool import CONNECTION_ERRORS
 from schemas.errors import TransientError
 from schemas.telemetry import RETRIES
 
@@ -35,7 +36,7 @@ def is_transient(exc: BaseException) -> bool:
     if isinstance(exc, asyncpg.PostgresError):
         code = str(exc.sqlstate or "")
         return code[:2] in _TRANSIENT_CLASSES or code in _TRANSIENT_CODES
-    return isinstance(exc, OSError | TimeoutError | asyncpg.InterfaceError | TransientError)
+    return isinstance(exc, (*CONNECTION_ERRORS, TransientError))
 
 
 def _is_cancelled() -> bool:

@@ -12,6 +12,7 @@ import msgspec
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 
 from schemas.chunks import StoredLine, unpack_lines
+from schemas.db.pool import DATABASE_ERRORS
 
 POLL_S = 0.02
 # For a machine with other work; nothing here is a promise.
@@ -40,6 +41,8 @@ def produce(
             "bootstrap.servers": bootstrap,
             "enable.idempotence": "true",
             "linger.ms": "5",
+            # One by one, at random: a thousand records reach each of a few partitions.
+            "sticky.partitioning.linger.ms": "0",
             "message.timeout.ms": "60000",
             "message.max.bytes": "9000000",
             **(config or {}),
@@ -127,7 +130,7 @@ async def wait_until(
         try:
             connection = connection or await asyncpg.connect(dsn, timeout=5)
             rows = await connection.fetch(SELECT_STORED, topic)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except DATABASE_ERRORS:
             connection = None
         else:
             stored = {row["partition"]: row["next_offset"] for row in rows}

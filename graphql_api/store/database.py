@@ -8,7 +8,14 @@ import asyncpg
 
 from graphql_api.errors import ApiError, ErrorCode
 from schemas.db.migrate import require_migrated
-from schemas.db.pool import CONNECT_TIMEOUT_S, GENERIC_PLANS, Connection, Pool
+from schemas.db.pool import (
+    CONNECT_TIMEOUT_S,
+    CONNECTION_ERRORS,
+    DATABASE_ERRORS,
+    GENERIC_PLANS,
+    Connection,
+    Pool,
+)
 
 READER_ROLE: Final = "aiops_reader"
 # SQLSTATE classes: connection exception, operator intervention (shutdown), too many connections.
@@ -22,7 +29,7 @@ def is_database_away(error: BaseException) -> bool:
         return (error.sqlstate or "").startswith(_AWAY_CLASSES)
     # A TimeoutError is an OSError, but tells of a slow statement.
     is_timeout = isinstance(error, TimeoutError)
-    return isinstance(error, OSError | asyncpg.InterfaceError) and not is_timeout
+    return isinstance(error, CONNECTION_ERRORS) and not is_timeout
 
 
 def database_unavailable() -> ApiError:
@@ -132,7 +139,7 @@ async def _lend(pool: Pool | None) -> AsyncIterator[Connection]:
         yield connection
     except TimeoutError as exc:
         raise ApiError(ErrorCode.TIMEOUT, "the database took too long") from exc
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
+    except DATABASE_ERRORS as exc:
         if is_database_away(exc):
             raise database_unavailable() from exc
         raise
@@ -143,7 +150,7 @@ async def _lend(pool: Pool | None) -> AsyncIterator[Connection]:
 async def _acquired(pool: Pool) -> "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]":
     try:
         return await pool.acquire(timeout=CONNECT_TIMEOUT_S)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
+    except DATABASE_ERRORS as exc:
         if is_database_away(exc) or isinstance(exc, TimeoutError):
             raise database_unavailable() from exc
         raise

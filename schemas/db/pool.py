@@ -18,6 +18,11 @@ else:
     Pool: TypeAlias = asyncpg.Pool
 
 CONNECT_TIMEOUT_S: Final = 10.0
+# What a connection raises that is gone or going: asyncpg.InternalClientError between the server's
+# farewell and the end of the connection, where asyncpg takes no further statement. An OSError may
+# be a TimeoutError.
+CONNECTION_ERRORS: Final = (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+DATABASE_ERRORS: Final = (*CONNECTION_ERRORS, asyncpg.PostgresError)
 DSN_SETTING: Final = "AIOPS_POSTGRES_DSN"
 # The workers' statements do not depend on which values are given, and are planned once. Left to
 # itself Postgres plans anew each time what touches a few of many partitions.

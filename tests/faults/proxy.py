@@ -22,6 +22,8 @@ class TcpProxy:
         self._tasks: set[asyncio.Task[None]] = set()
         self._writers: list[asyncio.StreamWriter] = []
         self._cuts = _Cuts()
+        self._passes_ends = True
+        self._ended = threading.Event()
         self.port = 0
 
     def start(self) -> None:
@@ -52,6 +54,19 @@ class TcpProxy:
     def cut_at_next_answer(self) -> None:
         """Close the connection that the server next answers on, and pass that on to nobody."""
         self._loop.call_soon_threadsafe(self._cuts.arm, "answer")
+
+    def keep_ends(self) -> None:
+        """Pass on what is sent, but not that a connection has ended."""
+        self._passes_ends = False
+
+    def wait_for_end(self) -> None:
+        """Wait until a connection has ended, and all of it is passed on.
+
+        Raises:
+            TimeoutError: none has, in 10 s.
+        """
+        if not self._ended.wait(10):
+            raise TimeoutError("no connection has ended")
 
     async def _listen(self) -> int:
         self._server = await asyncio.start_server(self._connect, LOOPBACK, 0)
@@ -91,7 +106,9 @@ class TcpProxy:
                     break
                 sink.write(data)
                 await sink.drain()
-        sink.close()
+        if self._passes_ends:
+            sink.close()
+        self._ended.set()
 
 
 class _Cuts:

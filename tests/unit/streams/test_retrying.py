@@ -20,6 +20,7 @@ PASSING = [
     asyncpg.ReadOnlySQLTransactionError("standby"),  # 25006
     asyncpg.LockNotAvailableError("lock timeout"),  # 55P03
     asyncpg.InterfaceError("connection is closed"),
+    asyncpg.InternalClientError("cannot switch to state 15; another operation is in progress"),
     ConnectionRefusedError(111, "refused"),
     ConnectionResetError(104, "reset"),
     TimeoutError(),
