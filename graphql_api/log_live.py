@@ -56,7 +56,11 @@ class LogSubscription:
             while True:
                 new = await subscriber.get()
                 piece = new.piece
-                found = [at for at, line in enumerate(piece.lines) if matches(line.stored)]
+                found = [
+                    at
+                    for at, line in enumerate(piece.lines)
+                    if matches is None or matches(line.stored)
+                ]
                 skipped = new.skipped + subscriber.take_dropped()
                 skipped += max(0, len(found) - _MAX_ENTRIES)
                 if found or skipped:

@@ -1,15 +1,17 @@
 """Searches the stored lines: pieces that can match, newest first, then the lines in them."""
 
-import heapq
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from itertools import islice
+from operator import itemgetter
 from typing import Final, Generic, TypeVar
 
+import asyncpg
 import msgspec
 
 from graphql_api.store.database import Database
 from graphql_api.store.pieces import (
+    FoundLine,
     LineKey,
+    LineTest,
     LogLine,
     Piece,
     PieceBounds,
@@ -17,7 +19,6 @@ from graphql_api.store.pieces import (
     bounds_from_row,
 )
 from graphql_api.store.shelves import Look, Shelf, ShelfCache, next_look
-from schemas.chunks import StoredLine
 from schemas.db.pool import Connection
 from schemas.ids import RecordId
 
@@ -43,12 +44,12 @@ class LineFilter(msgspec.Struct, frozen=True, kw_only=True):
     since_ms: int = BEGINNING_MS
     until_ms: int = END_OF_TIME_MS
 
-    def predicate(self) -> Callable[[StoredLine], bool]:
-        """Return the test that a line must pass."""
-        tests: list[Callable[[StoredLine], bool]] = list(self._tests())
-        return lambda line: all(test(line) for test in tests)
+    def predicate(self) -> LineTest | None:
+        """Return the test that a line must pass, None when every line is wanted."""
+        tests = list(self._tests())
+        return (lambda line: all(test(line) for test in tests)) if tests else None
 
-    def _tests(self) -> Iterator[Callable[[StoredLine], bool]]:
+    def _tests(self) -> Iterator[LineTest]:
         if self.since_ms > BEGINNING_MS or self.until_ms < END_OF_TIME_MS:
             yield lambda line: self.since_ms <= line.record_ms < self.until_ms
         if self.service is not None:
@@ -205,14 +206,14 @@ class _Scan(Generic[_V]):
         self._limit = limit
         self._after = after
         self._matches = wanted.predicate()
-        self._best: list[tuple[LineKey, int, Piece[_V]]] = []
+        self._best: list[FoundLine[_V]] = []
         self._pieces_read = 0
         self._scanned_to_ms: int | None = None
         until = wanted.until_ms if after is None else min(wanted.until_ms, after[0] + 1)
         self._until_ms = until
         self._place: tuple[int, str, int, int] = (END_OF_TIME_MS, _LAST_TEXT, 0, 0)
 
-    async def pieces(self, connection: Connection, count: int) -> Sequence[PieceBounds]:
+    async def pieces(self, connection: Connection, count: int) -> Sequence[asyncpg.Record]:
         """Return the next pieces that can match, of those that one look takes in."""
         look = next_look(
             self._shelves, self._wanted.since_ms, self._place[0], at_least=self._shelves_looked_into
@@ -221,7 +222,7 @@ class _Scan(Generic[_V]):
         found = await self._select(connection, count, look)
         if len(found) == count:
             # The marker of a full batch: what follows it is unknown.
-            last = found[-1]
+            last = bounds_from_row(found[-1])
             self._place = (last.max_record_ms, last.topic, last.partition, last.first_offset)
             self._scanned_to_ms = last.max_record_ms
         elif look.since_ms > self._wanted.since_ms:
@@ -231,9 +232,9 @@ class _Scan(Generic[_V]):
             self._scanned_to_ms = None
         return found
 
-    async def _select(self, connection: Connection, count: int, look: Look) -> list[PieceBounds]:
+    async def _select(self, connection: Connection, count: int, look: Look) -> list[asyncpg.Record]:
         wanted = self._wanted
-        rows = await connection.fetch(
+        return await connection.fetch(
             SELECT_PIECES,
             *self._place,
             look.since_ms,
@@ -244,9 +245,8 @@ class _Scan(Generic[_V]):
             count,
             look.oldest_shelf,
         )
-        return [bounds_from_row(row) for row in rows]
 
-    async def batches(self, connection: Connection) -> AsyncIterator[Sequence[PieceBounds]]:
+    async def batches(self, connection: Connection) -> AsyncIterator[Sequence[asyncpg.Record]]:
         """Yield all pieces in batches, until the budget is spent."""
         while self._pieces_read < MAX_PIECES:
             batch = await self.pieces(connection, _BATCH)
@@ -254,9 +254,10 @@ class _Scan(Generic[_V]):
             if self._scanned_to_ms is None:
                 return
 
-    async def run(self, connection: Connection, batch: Sequence[PieceBounds]) -> bool:
+    async def run(self, connection: Connection, batch: Sequence[asyncpg.Record]) -> bool:
         """Look at these pieces; return whether the page is complete."""
-        for bounds in batch:
+        for row in batch:
+            bounds = bounds_from_row(row)
             # All lines of this and later pieces are at most this new.
             if self._is_full_above(bounds.max_record_ms):
                 self._scanned_to_ms = None
@@ -274,20 +275,12 @@ class _Scan(Generic[_V]):
         return len(self._best) >= self._limit and self._best[-1][0][0] > record_ms
 
     def _take(self, piece: Piece[_V]) -> None:
-        found = islice(self._matching(piece), self._limit)
-        if not self._best:
-            self._best = list(found)
-            return
-        merged = heapq.merge(self._best, found, key=_newest_key, reverse=True)
-        self._best = list(islice(merged, self._limit))
-
-    def _matching(self, piece: Piece[_V]) -> Iterator[tuple[LineKey, int, Piece[_V]]]:
-        after = self._after
-        for position in piece.newest_first:
-            line = piece.lines[position]
-            key = line.key
-            if (after is None or key < after) and self._matches(line.stored):
-                yield key, position, piece
+        found = piece.newest(self._limit, below=self._after, matches=self._matches)
+        is_in_order = not self._best or not found or self._best[-1][0] > found[0][0]
+        self._best += found
+        if not is_in_order:
+            self._best.sort(key=itemgetter(0), reverse=True)
+        del self._best[self._limit :]
 
     def page(self) -> LinePage[_V]:
         """Return what was found; what lies below the scanned part is cut off."""
@@ -298,10 +291,6 @@ class _Scan(Generic[_V]):
             [piece.view(position) for _, position, piece in best],
             floor,
         )
-
-
-def _newest_key(found: tuple[LineKey, int, Piece[_V]]) -> LineKey:
-    return found[0]
 
 
 def _sorted_or_none(values: frozenset[int] | None) -> list[int] | None:

@@ -1,9 +1,11 @@
 """Decoded pieces of chunks: one statement for those not in the cache, bounded by lines."""
 
 import asyncio
+from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import Any, Final, Generic, TypeVar
+from collections.abc import Callable, Iterator
+from itertools import islice, repeat
+from typing import Final, Generic, TypeAlias, TypeVar
 
 import asyncpg
 import msgspec
@@ -17,6 +19,8 @@ _INLINE_LINES: Final = 512
 
 LineKey = tuple[int, RecordId]
 """The order of lists: the record's Kafka timestamp in ms, then the coordinates."""
+
+LineTest: TypeAlias = Callable[[StoredLine], bool]
 
 _V = TypeVar("_V")
 
@@ -54,9 +58,27 @@ class Piece(Generic[_V]):
 
     def __init__(self, lines: list[LogLine], view: Callable[[LogLine], _V]) -> None:
         self.lines = lines
-        self.newest_first = sorted(range(len(lines)), key=lambda at: lines[at].key, reverse=True)
+        keys = [line.key for line in lines]
+        self._oldest_first = sorted(range(len(lines)), key=keys.__getitem__)
+        self._keys = [keys[position] for position in self._oldest_first]
         self._view = view
         self._views: list[_V | None] = [None] * len(lines)
+
+    def newest(
+        self, limit: int, *, below: LineKey | None, matches: LineTest | None
+    ) -> "list[FoundLine[_V]]":
+        """Return up to `limit` lines, newest first: those below a key that pass a test."""
+        end = len(self._keys) if below is None else bisect_left(self._keys, below)
+        start = 0 if matches else max(0, end - limit)
+        found: Iterator[FoundLine[_V]] = zip(
+            reversed(self._keys[start:end]),
+            reversed(self._oldest_first[start:end]),
+            repeat(self),  # no end of its own
+            strict=False,
+        )
+        if matches is not None:
+            found = (one for one in found if matches(self.lines[one[1]].stored))
+        return list(islice(found, limit))
 
     def view(self, position: int) -> _V:
         """Return the API's object for the line at this position."""
@@ -65,6 +87,9 @@ class Piece(Generic[_V]):
             found = self._views[position] = self._view(self.lines[position])
         return found
 
+
+FoundLine: TypeAlias = tuple[LineKey, int, Piece[_V]]
+"""A line in a search: its place in lists, its position in its piece."""
 
 # The piece may have been merged into a larger one since its bounds were read: whatever overlaps
 # holds the same lines.
@@ -139,14 +164,6 @@ def decode_lines(payloads: list[bytes], bounds: PieceBounds) -> list[LogLine]:
     return lines
 
 
-def bounds_from_row(row: Any) -> PieceBounds:
-    """Return the bounds in a row of log_chunks."""
-    return PieceBounds(
-        row["topic"],
-        row["partition"],
-        row["first_offset"],
-        row["end_offset"],
-        row["max_record_ms"],
-        row["lines"],
-        row["shelf"],
-    )
+def bounds_from_row(row: asyncpg.Record) -> PieceBounds:
+    """Return the bounds in a row with the columns of PieceBounds, in its order."""
+    return PieceBounds(*row)
