@@ -65,7 +65,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     changelog_config: str = ""
     triage_config: str = ""
 
-    batch_records: Positive = 5_000
+    batch_records: Positive = 8_192
     fetch_min_bytes: Positive = 65_536
     fetch_max_wait_ms: Positive = 500
     fetch_partition_bytes: Positive = 524_288

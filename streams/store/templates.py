@@ -22,7 +22,8 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
     example: str
 
 
-# One probe of each index a shape, however many blocks it stands in.
+# One probe of each index a shape, however many blocks it stands in. Blocks that were written in the
+# shape's last minute are looked at one by one.
 SELECT_SIGHTINGS: Final = """
 SELECT asked.shape_id, first.shape, first.first_event_ns, last.last_event_ns, first.topic,
        first.partition, first.example_offset, first.example_index, first.example
@@ -31,8 +32,10 @@ CROSS JOIN LATERAL (
     SELECT * FROM log_block_shapes WHERE shape_id = asked.shape_id
     ORDER BY first_event_ns, topic, partition, block LIMIT 1) AS first
 CROSS JOIN LATERAL (
-    SELECT last_event_ns FROM log_block_shapes WHERE shape_id = asked.shape_id
-    ORDER BY last_event_ns DESC LIMIT 1) AS last
+    SELECT max(last_event_ns) AS last_event_ns FROM log_block_shapes
+    WHERE shape_id = asked.shape_id AND last_event_minute = (
+        SELECT max(last_event_minute) FROM log_block_shapes
+        WHERE shape_id = asked.shape_id)) AS last
 """
 
 
