@@ -26,6 +26,7 @@ from strawberry.execution import optimized_is_awaitable
 from graphql_api.auth.policy import denied
 from graphql_api.auth.principal import Principal
 from graphql_api.context import RequestContext
+from graphql_api.direct_queries import DirectQuery, QueryCompiler, compile_query
 from graphql_api.errors import ApiError, ErrorCode, from_graphql_error, masked
 from graphql_api.fast_lists import FastListExecutor
 from graphql_api.limits import DocumentLimits, parse_limited
@@ -57,10 +58,11 @@ class GraphQLRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Prepared(msgspec.Struct, frozen=True):
-    """A valid document with the plans of its operations by name."""
+    """A valid document with the plans of its operations by name, and the direct ways there are."""
 
     document: DocumentNode
     plans: dict[str, OperationPlan]
+    direct: dict[str, DirectQuery]
 
     def plan(self, operation_name: str | None) -> OperationPlan:
         """Return the operation to execute.
@@ -76,6 +78,10 @@ class Prepared(msgspec.Struct, frozen=True):
         if len(self.plans) != 1:
             raise ApiError(ErrorCode.BAD_REQUEST, "operationName must say which operation")
         return next(iter(self.plans.values()))
+
+    def direct_query(self, operation_name: str | None) -> DirectQuery | None:
+        """Return the direct way to the answer of the operation to execute, if there is one."""
+        return self.direct.get(operation_name or next(iter(self.plans)))
 
 
 class InvalidDocumentError(Exception):
@@ -97,12 +103,14 @@ class Engine:
         max_cost: int,
         timeout_s: float,
         executor_class: type[Executor[Any]] = FastListExecutor,
+        compile_direct: QueryCompiler = compile_query,
     ) -> None:
         self._schema = schema
         self._limits = limits
         self._max_cost = max_cost
         self._timeout_s = timeout_s
         self._executor_class = executor_class
+        self._compile_direct = compile_direct
         self._prepared: OrderedDict[str, Prepared] = OrderedDict()
 
     def prepare(self, text: str) -> Prepared:
@@ -135,12 +143,18 @@ class Engine:
             for node in document.definitions
             if isinstance(node, FragmentDefinitionNode)
         }
-        plans = {
-            node.name.value if node.name else "": plan_operation(self._schema, node, fragments)
+        operations = {
+            node.name.value if node.name else "": node
             for node in document.definitions
             if isinstance(node, OperationDefinitionNode)
         }
-        return Prepared(document, plans)
+        plans = {
+            name: plan_operation(self._schema, node, fragments) for name, node in operations.items()
+        }
+        direct = {
+            name: self._compile_direct(self._schema, node) for name, node in operations.items()
+        }
+        return Prepared(document, plans, {name: way for name, way in direct.items() if way})
 
     def authorize(
         self, plan: OperationPlan, principal: Principal, variables: Mapping[str, Any]
@@ -175,10 +189,19 @@ class Engine:
         """Execute an operation that was authorized."""
         try:
             async with asyncio.timeout(self._timeout_s):
-                result = await self._execute(prepared.document, request, context)
+                result = await self._result(prepared, request, context)
         except TimeoutError:
             raise ApiError(ErrorCode.TIMEOUT, "the operation took too long") from None
         return self.answer_of(result, context, cost)
+
+    async def _result(
+        self, prepared: Prepared, request: GraphQLRequest, context: RequestContext
+    ) -> ExecutionResult:
+        direct = prepared.direct_query(request.operation_name)
+        result = await direct.execute(context, request.variables) if direct else None
+        if result is None:
+            result = await self._execute(prepared.document, request, context)
+        return result
 
     async def _execute(
         self, document: DocumentNode, request: GraphQLRequest, context: RequestContext

@@ -1,0 +1,187 @@
+"""What goes out of rows of objects, compiled from the fields selected of them.
+
+A completer takes a column of values, one a row, and returns what the answer holds for each. It is
+made only for selections of plain attributes, lists and objects of them; it refuses values that are
+not what their type promises, so that the library completes them, with its exact errors.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import Enum
+from itertools import repeat
+from math import isfinite
+from operator import attrgetter
+from typing import Any, Final, TypeAlias
+
+from graphql import (
+    FieldNode,
+    GraphQLEnumType,
+    GraphQLField,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    GraphQLScalarType,
+    SelectionSetNode,
+    get_nullable_type,
+)
+from strawberry.schema.schema_converter import GraphQLCoreConverter
+from strawberry.types.enum import StrawberryEnumDefinition
+from strawberry.types.field import StrawberryField
+
+Completer: TypeAlias = Callable[[Sequence[Any]], Sequence[Any]]
+
+# Scalars whose stored values are already what goes out; numbers within their ranges.
+_PLAIN_SCALARS: Final[Mapping[str, type]] = {
+    "String": str,
+    "ID": str,
+    "DateTime": str,
+    "Boolean": bool,
+    "Long": int,
+    "Int": int,
+    "Float": float,
+}
+_RANGES: Final[Mapping[str, Callable[[Any], bool]]] = {
+    "Int": lambda value: -(2**31) <= value < 2**31,
+    "Float": isfinite,
+}
+_TYPENAME: Final = "__typename"
+
+
+class NotPlainError(Exception):
+    """A value is not what its type promises: the library completes it, or says what is wrong."""
+
+
+def completer_of(output_type: GraphQLOutputType, node: FieldNode) -> Completer | None:
+    """Return the completer of a field's values, None if they are not plain."""
+    inner = get_nullable_type(output_type)
+    if isinstance(inner, GraphQLScalarType):
+        completer = _scalars(inner)
+    elif isinstance(inner, GraphQLEnumType):
+        completer = _enums(inner)
+    elif isinstance(inner, GraphQLList):
+        items = completer_of(inner.of_type, node)
+        completer = items and _lists(items)
+    else:
+        nodes = node.selection_set and plain_selections(node.selection_set)
+        completer = objects(inner, nodes) if nodes else None
+    if completer is None or isinstance(output_type, GraphQLNonNull):
+        return completer
+    return _or_null(completer)
+
+
+def plain_selections(selections: SelectionSetNode) -> dict[str, FieldNode] | None:
+    """Return the fields by response name; None where fragments, directives or merging are met."""
+    nodes: dict[str, FieldNode] = {}
+    for node in selections.selections:
+        if not isinstance(node, FieldNode) or node.directives:
+            return None
+        name = node.alias.value if node.alias else node.name.value
+        if name in nodes:
+            return None
+        nodes[name] = node
+    return nodes
+
+
+def objects(object_type: object, nodes: Mapping[str, FieldNode]) -> Completer | None:
+    """Return the completer of objects, of which these fields are selected by response name."""
+    # Objects of types with interfaces are checked by the library.
+    if not isinstance(object_type, GraphQLObjectType) or object_type.is_type_of is not None:
+        return None
+    attributes: list[str] = []
+    columns: list[Completer | None] = []
+    for node in nodes.values():
+        if node.name.value == _TYPENAME:
+            columns.append(None)
+            continue
+        definition = object_type.fields[node.name.value]
+        attribute = _plain_attribute(definition)
+        completer = attribute and completer_of(definition.type, node)
+        if not attribute or not completer:
+            return None
+        attributes.append(attribute)
+        columns.append(completer)
+    return _objects(object_type.name, list(nodes), attributes, columns) if attributes else None
+
+
+def _plain_attribute(definition: GraphQLField) -> str | None:
+    """Return the attribute that a field is, None where a resolver is called."""
+    described = definition.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
+    if isinstance(described, StrawberryField) and described.is_basic_field:
+        return described.python_name
+    return None
+
+
+def _objects(
+    type_name: str, names: list[str], attributes: list[str], columns: list[Completer | None]
+) -> Completer:
+    # With one attribute attrgetter returns the bare value, with several a tuple.
+    get = attrgetter(*attributes, attributes[0])
+
+    def complete(values: Sequence[Any]) -> Sequence[Any]:
+        try:
+            # One more value than attributes: the doubled first one is never asked for.
+            taken = zip(*map(get, values), strict=True)
+        except AttributeError as exc:
+            raise NotPlainError from exc
+        if not values:
+            return []
+        completed: list[Iterable[Any]] = [
+            column(next(taken)) if column else repeat(type_name) for column in columns
+        ]
+        return [dict(zip(names, row, strict=True)) for row in zip(*completed, strict=False)]
+
+    return complete
+
+
+def _lists(items: Completer) -> Completer:
+    def complete(values: Sequence[Any]) -> Sequence[Any]:
+        if not all(type(value) is list for value in values):
+            raise NotPlainError
+        return [items(value) for value in values]
+
+    return complete
+
+
+def _scalars(scalar: GraphQLScalarType) -> Completer | None:
+    plain = _PLAIN_SCALARS.get(scalar.name)
+    if plain is None:
+        return None
+    allowed, is_within = {plain}, _RANGES.get(scalar.name)
+
+    def complete(values: Sequence[Any]) -> Sequence[Any]:
+        if not allowed.issuperset(map(type, values)):
+            raise NotPlainError
+        if is_within and not all(map(is_within, values)):
+            raise NotPlainError
+        return values
+
+    return complete
+
+
+def _enums(enum: GraphQLEnumType) -> Completer | None:
+    described = enum.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
+    if not isinstance(described, StrawberryEnumDefinition):
+        return None
+    names: dict[Enum, str] = {
+        described.wrapped_cls(one.value): name for name, one in enum.values.items()
+    }
+
+    def complete(values: Sequence[Any]) -> Sequence[Any]:
+        try:
+            return [names[value] for value in values]
+        except (KeyError, TypeError) as exc:
+            raise NotPlainError from exc
+
+    return complete
+
+
+def _or_null(completer: Completer) -> Completer:
+    def complete(values: Sequence[Any]) -> Sequence[Any]:
+        present = [value for value in values if value is not None]
+        completed = completer(present)
+        if len(present) == len(values):
+            return completed
+        rest = iter(completed)
+        return [None if value is None else next(rest) for value in values]
+
+    return complete
