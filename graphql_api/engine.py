@@ -27,7 +27,7 @@ from graphql_api.auth.policy import denied
 from graphql_api.auth.principal import Principal
 from graphql_api.context import RequestContext
 from graphql_api.direct_queries import DirectQuery, QueryCompiler, compile_query
-from graphql_api.errors import ApiError, ErrorCode, from_graphql_error, masked
+from graphql_api.errors import ApiError, ErrorCode, from_graphql_error, masked, unfit
 from graphql_api.fast_lists import FastListExecutor
 from graphql_api.limits import DocumentLimits, parse_limited
 from graphql_api.plans import OperationPlan, plan_operation
@@ -235,6 +235,8 @@ def described(error: GraphQLError, request_id: str) -> dict[str, object]:
     original = error.original_error
     if original is None:
         return from_graphql_error(error, ErrorCode.BAD_USER_INPUT)
+    if isinstance(original, GraphQLError):
+        return unfit(error)
     if isinstance(original, ApiError):
         return from_graphql_error(error, original.code)
     known = _known(original)

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Final
 
-from graphql import GraphQLError
+from graphql import GraphQLError, VariableDefinitionNode, print_ast
 
 from schemas.errors import AiOpsError
 
@@ -74,6 +74,15 @@ def from_graphql_error(error: GraphQLError, fallback: ErrorCode) -> dict[str, ob
     if isinstance(original, ApiError):
         return {**formatted, **original.formatted()}
     return {**formatted, "extensions": {"code": fallback.value}}
+
+
+def unfit(error: GraphQLError) -> dict[str, object]:
+    """Return the library's refusal of a value without the value, which may be a secret."""
+    node = error.nodes[0] if error.nodes else None
+    message = "an argument's value is not of its type"
+    if isinstance(node, VariableDefinitionNode):
+        message = f"${node.variable.name.value} must be given as {print_ast(node.type)}"
+    return {**from_graphql_error(error, ErrorCode.BAD_USER_INPUT), "message": message}
 
 
 def masked(error: GraphQLError, request_id: str) -> dict[str, object]:

@@ -149,6 +149,25 @@ async def test_other_methods_and_paths_get_a_typed_answer(api: Api) -> None:
         await assert_typed(answer, "POST /healthz")
 
 
+MISFITS: tuple[tuple[str, dict[str, object]], ...] = (
+    ("query($n: Int!) { logEntries(limit: $n) { id } }", {}),
+    ("query($n: Int!) { logEntries(limit: $n) { id } }", {"n": None}),
+    ("query($n: Int!) { logEntries(limit: $n) { id } }", {"n": "many"}),
+    ("query($n: Int!) { logEntries(limit: $n) { id } }", {"n": 2**40}),
+    ("query($s: LogSeverity) { logEntries(severity: $s) { id } }", {"s": "LOUD"}),
+    ("query($t: DateTime) { logEntries(until: $t) { id } }", {"t": "yesterday"}),
+    ("query($n: Int = 3) { logEntries(limit: $n) { id } }", {"n": None}),
+)
+
+
+async def test_variables_that_do_not_fit_are_the_clients_fault(api: Api) -> None:
+    answers = [await api.post(query, variables=variables) for query, variables in MISFITS]
+    errors = [(await answer.json())["errors"] for answer in answers]
+
+    codes = [[error["extensions"]["code"] for error in of_one] for of_one in errors]
+    assert codes == [["BAD_USER_INPUT"]] * len(MISFITS)
+
+
 async def raw(api: Api, request: bytes) -> bytes:
     """Return what the server answers to bytes that no client library would send."""
     reader, writer = await asyncio.open_connection("127.0.0.1", api.client.port)
