@@ -8,7 +8,7 @@ import msgspec
 from schemas.chunks import RawText, StoredLine
 from schemas.events import LogEvent
 from schemas.records import SourceRecord
-from streams.domain.decode import Decoded, decode_record
+from streams.domain.decode import Decoded, decode_by_formats, read_plain_record
 from streams.domain.prepared import Prepared
 from streams.domain.summaries.events import headline_override
 from streams.domain.templates import ShapeCache, shape_id
@@ -49,7 +49,10 @@ class LinePreparer:
 
     def prepare(self, record: SourceRecord) -> PreparedRecord:
         """Return what became of the record; never raises for any bytes."""
-        decoded = decode_record(record, fallback_ms=NO_TIMESTAMP_MS)
+        plain = read_plain_record(record, fallback_ms=NO_TIMESTAMP_MS)
+        if plain is not None:
+            return PreparedRecord(record=record, lines=(self._first_line(record, plain),))
+        decoded = decode_by_formats(record, fallback_ms=NO_TIMESTAMP_MS)
         if decoded.rejection is not None:
             return PreparedRecord(record=record, rejection=decoded.rejection)
         if decoded.dropped is not None:
@@ -58,11 +61,11 @@ class LinePreparer:
 
     def _lines(self, record: SourceRecord, decoded: Decoded) -> tuple[PreparedLine, ...]:
         first, *others = decoded.events
-        head = self._line(record, first, 0, raw_text(record.value or b""))
-        if not others:
-            return (head,)
         tail = (self._line(record, event, index, None) for index, event in enumerate(others, 1))
-        return (head, *tail)
+        return (self._first_line(record, first), *tail)
+
+    def _first_line(self, record: SourceRecord, event: LogEvent) -> PreparedLine:
+        return self._line(record, event, 0, raw_text(record.value or b""))
 
     def _line(
         self, record: SourceRecord, event: LogEvent, index: int, raw: RawText | None

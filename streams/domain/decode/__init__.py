@@ -1,5 +1,10 @@
 """Records into events: every shipper's and logger's format, without configuration."""
 
-from streams.domain.decode.dispatch import Decoded, decode_record
+from streams.domain.decode.dispatch import (
+    Decoded,
+    decode_by_formats,
+    decode_record,
+    read_plain_record,
+)
 
-__all__ = ["Decoded", "decode_record"]
+__all__ = ["Decoded", "decode_by_formats", "decode_record", "read_plain_record"]

@@ -39,13 +39,25 @@ def decode_record(record: SourceRecord, *, fallback_ms: int) -> Decoded:
 
     Any bytes are answered: this raises nothing.
     """
+    plain = read_plain_record(record, fallback_ms=fallback_ms)
+    if plain is not None:
+        return Decoded((plain,))
+    return decode_by_formats(record, fallback_ms=fallback_ms)
+
+
+def read_plain_record(record: SourceRecord, *, fallback_ms: int) -> LogEvent | None:
+    """Return the one event of a record where the fast path knows it."""
+    if record.headers or record.value is None:
+        return None
+    return read_plain_line(record.value, _timestamp_ms(record, fallback_ms) * MS_NS)
+
+
+def decode_by_formats(record: SourceRecord, *, fallback_ms: int) -> Decoded:
+    """Return what `decode_record` does, for a record that the fast path knows nothing of."""
     value = record.value
     if value is None:
         return Decoded(dropped=TOMBSTONE)
     timestamp_ms = _timestamp_ms(record, fallback_ms)
-    plain = None if record.headers else read_plain_line(value, timestamp_ms * MS_NS)
-    if plain is not None:
-        return Decoded((plain,))
     try:
         if len(value) > payloads.MAX_VALUE_BYTES:
             raise MalformedEventError("too_large", f"{len(value)} bytes")  # noqa: TRY301 (one exit)

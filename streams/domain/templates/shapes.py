@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from streams.domain.templates.caches import BoundedCache, ComputingCache
+from streams.domain.caches import BoundedCache, ComputingCache
 from streams.domain.templates.http_status import find_status, mask_status
 from streams.domain.templates.line_rules import mask_line
 from streams.domain.templates.masking import (

@@ -15,6 +15,9 @@ TIMES = st.sampled_from(
     [
         "2026-11-25T07:00:01.123Z",
         "2026-11-25 07:00:01,5",
+        "2026-11-24 19:59:42,7",
+        "2025-01-31T23:08:59.987Z",
+        "2026-11-25T07:61:01.123Z",
         "2026-11-25T07:00:60Z",
         "2026-02-30T07:00:00Z",
         "1999-12-31T23:59:59Z",
@@ -76,6 +79,9 @@ WORDS = st.sampled_from(
         "Traceback",
         "at:",
         "I0101",
+        "I7421",
+        "17",
+        "93",
         "<1>",
         '"q"',
         "T",
@@ -113,6 +119,19 @@ def test_the_usual_line_is_answered() -> None:
     assert read(b"2026-11-25T07:00:01.25Z WARN request 17 took 3 ms") == LogEvent(
         timestamp_ns=1_795_590_001_250_000_000,
         body="request 17 took 3 ms",
+        severity_number=13,
+        severity_text="WARN",
+    )
+
+
+def test_lines_of_one_layout_are_each_read_by_their_own_digits() -> None:
+    first = read(b"2026-11-25T07:00:01.25Z WARN request 17 took 3 ms")
+    second = read(b"2026-11-24T18:59:42.08Z WARN request 42 took 9 ms")
+
+    assert first is not None
+    assert second == LogEvent(
+        timestamp_ns=first.timestamp_ns - (12 * 3600 + 18) * 10**9 - 1_170_000_000,
+        body="request 42 took 9 ms",
         severity_number=13,
         severity_text="WARN",
     )
