@@ -13,7 +13,6 @@ from weakref import WeakSet
 
 import aiokafka
 import faust
-import msgspec
 import structlog
 from aiokafka.errors import NoOffsetForPartitionError
 from faust.exceptions import ConsumerNotStarted
@@ -23,7 +22,7 @@ from faust.types.transports import SchedulingStrategyT
 
 from schemas.errors import ConfigError, TransientError
 from schemas.records import SourceRecord
-from streams.offsets import PartitionRange
+from streams.offsets import OutdatedClaimError, PartitionRange
 
 log = structlog.get_logger()
 
@@ -32,13 +31,13 @@ CLAIM_TIMEOUT_S: Final = 30.0
 # The one that the agent works on is among them.
 MAX_BATCHES_IN_MEMORY: Final = 8
 FULL_PAUSE_S: Final = 0.02
-BROKER_TIMEOUT_S: Final = 5.0
 # A claim that waited for Postgres may have looked at the broker too early.
 LOOKS: Final = 3
 
-# Told the ranges of the partitions just assigned, answers where each is to be read from.
+# Told the ranges of the partitions just assigned, and how to see whether they still are, answers
+# where each is to be read from.
 ClaimPartitions: TypeAlias = Callable[
-    [list[PartitionRange]], Awaitable[Mapping[tuple[str, int], int]]
+    [list[PartitionRange], Callable[[], bool]], Awaitable[Mapping[tuple[str, int], int]]
 ]
 
 
@@ -138,6 +137,15 @@ class BatchScheduler(SchedulingStrategyT):
                     self.positions[tp] = batch[-1].offset + 1
                     yield tp, self._remembered(PartitionBatch(batch, follows))
 
+    def forget_positions(self) -> None:
+        """Have nothing delivered until partitions are claimed anew."""
+        self.positions.clear()
+        self.claimed.clear()
+
+    def of_claimed(self, records: Mapping[TP, list[Any]]) -> dict[TP, list[Any]]:
+        """Return the records that were read from where Postgres says."""
+        return {tp: fetched for tp, fetched in records.items() if tp in self.claimed}
+
     def _remembered(self, batch: PartitionBatch) -> PartitionBatch:
         self.in_memory.add(batch)
         return batch
@@ -178,6 +186,8 @@ class BatchApp(faust.App):
         self.fetch_min_bytes = fetch_min_bytes
         self.fetch_max_wait_ms = fetch_max_wait_ms
         self.claim = claim
+        # Which of its rebalances has given this member its partitions.
+        self.assigned_by = 0
 
     def _new_transport(self) -> "BatchTransport":
         return BatchTransport(self.conf.broker_consumer, self, loop=self.loop)
@@ -214,14 +224,15 @@ class BatchConsumer(driver.Consumer):
         Faust's own flow control lets one partition back in at a time, and always the same one: the
         others starve while there is a backlog.
 
-        A fetch under way during a rebalance meets partitions that are not claimed yet. Such a
-        partition has no position, and nobody has committed an offset to Kafka for it: no error.
+        A fetch under way during a rebalance meets partitions that are not claimed yet: they have no
+        position (no error), or Kafka's, which is only a hint.
         """
-        if len(cast("BatchScheduler", self.scheduler).in_memory) >= MAX_BATCHES_IN_MEMORY:
+        scheduler = cast("BatchScheduler", self.scheduler)
+        if len(scheduler.in_memory) >= MAX_BATCHES_IN_MEMORY:
             await asyncio.sleep(FULL_PAUSE_S)
             return {}
         try:
-            return await super()._getmany(active_partitions, timeout)
+            return scheduler.of_claimed(await super()._getmany(active_partitions, timeout))
         except NoOffsetForPartitionError:
             return {}
 
@@ -235,8 +246,18 @@ class BatchConsumer(driver.Consumer):
         self._acked_index[tp].clear()
         return int(newest) + 1
 
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Note which rebalance it was; nothing is claimed yet."""
+        app = cast("BatchApp", self.app)
+        app.assigned_by = app.rebalancing_count
+        cast("BatchScheduler", self.scheduler).forget_positions()
+        await super().on_partitions_assigned(assigned, generation_id)
+
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Claim the assigned partitions and seek each to where Postgres says.
+
+        While the group shares them anew there is nothing to claim: what was ours may be another's
+        already. (Faust seeks then too, when a rebalance meets a fetch.)
 
         Raises:
             TransientError: Postgres or the broker did not answer in time.
@@ -252,7 +273,10 @@ class BatchConsumer(driver.Consumer):
         assigned = sorted(self.assignment())
         if not assigned:
             return {}
-        claimed = await self._claim(assigned)
+        try:
+            claimed = await self._claim(assigned)
+        except OutdatedClaimError:
+            return {}
         positions = {TP(*place): offset for place, offset in claimed.items()}
         for tp, offset in positions.items():
             self._thread.seek(tp, offset)
@@ -267,13 +291,18 @@ class BatchConsumer(driver.Consumer):
         While a claim waits for Postgres, a former owner may store records that were not there when
         we looked: a topic that seems to be made anew is looked at again.
         """
-        claim = cast("BatchApp", self.app).claim
+        app = cast("BatchApp", self.app)
+        assigned_by = app.assigned_by
+
+        def is_current() -> bool:
+            return app.rebalancing_count == assigned_by
+
         for _ in range(LOOKS - 1):
             try:
-                return await claim(await self._ranges(assigned))
+                return await app.claim(await self._ranges(assigned), is_current)
             except ConfigError:
                 log.info("claim_refused_once", partitions=len(assigned))
-        return await claim(await self._ranges(assigned))
+        return await app.claim(await self._ranges(assigned), is_current)
 
     async def _ranges(self, assigned: list[TP]) -> list[PartitionRange]:
         beginnings = await self._thread.earliest_offsets(*assigned)
@@ -295,63 +324,9 @@ class BatchTransport(driver.Transport):
     Consumer = BatchConsumer
 
 
-class PartitionStand(msgspec.Struct, frozen=True, kw_only=True):
-    """Where an assigned partition stands: fetched to, handed to the agent, stored, and its end."""
-
-    topic: str
-    partition: int
-    fetched: int
-    delivered: int
-    stored: int
-    end: int
-
-    @property
-    def is_waiting(self) -> bool:
-        """Tell whether a record waits to be fetched or stored (a marker at the end is none)."""
-        return self.fetched < self.end or self.stored < self.delivered
-
-    @property
-    def lag(self) -> int:
-        """Return the records that are not stored, 0 when nothing waits."""
-        return self.end - self.stored if self.is_waiting else 0
-
-
-async def partition_stands(
-    app: BatchApp, stored: Mapping[tuple[str, int], int]
-) -> list[PartitionStand]:
-    """Return how the app's assigned partitions stand; `stored` is what the agent has committed.
-
-    It may be of an earlier time: before another worker had the partition, or not there at all,
-    when all that was delivered so far was refused or lost.
-
-    Raises:
-        TimeoutError: the broker did not answer in time.
-    """
-    consumer = cast("BatchConsumer", app.consumer)
-    assigned = _assigned(consumer)
-    if not assigned or app.rebalancing:
-        return []
-    scheduler = cast("BatchScheduler", consumer.scheduler)
-    async with asyncio.timeout(BROKER_TIMEOUT_S):
-        ends = await consumer.highwaters(*assigned)
-        fetched = {tp: await consumer.position(tp) or 0 for tp in assigned}
-    return [
-        PartitionStand(
-            topic=tp.topic,
-            partition=tp.partition,
-            fetched=fetched[tp],
-            delivered=scheduler.positions.get(TP(*tp), fetched[tp]),
-            stored=max(
-                stored.get((tp.topic, tp.partition), 0), scheduler.claimed.get(TP(*tp), fetched[tp])
-            ),
-            end=ends[tp],
-        )
-        for tp in assigned
-    ]
-
-
-def _assigned(consumer: BatchConsumer) -> list[TP]:
+def assigned_partitions(consumer: BatchConsumer) -> list[TP]:
+    """Return what is ours now, in order; nothing before the consumer has started."""
     try:
-        return sorted(consumer.assignment())
+        return sorted(TP(*one) for one in consumer.assignment())
     except ConsumerNotStarted:
         return []

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from time import monotonic
 from typing import Final, NamedTuple, TypeAlias
 
@@ -13,8 +14,10 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from schemas.db.pool import DATABASE_ERRORS, Pool
 from schemas.errors import AiOpsError
 from schemas.telemetry import LAG_RECORDS
-from streams.batch_delivery import BatchApp, PartitionStand, partition_stands
+from streams.batch_delivery import BatchApp
+from streams.stands import PartitionStand, partition_stands
 
+# Two heartbeats: by the next check a member knows what it has lost.
 CHECK_INTERVAL_S: Final = 5.0
 PING_TIMEOUT_S: Final = 5.0
 # Lag, a healthy database, and nothing stored for so long: Faust does not restart itself.
@@ -32,6 +35,15 @@ class StalledError(AiOpsError):
         self.topic = topic
         self.partition = partition
         super().__init__(f"{topic}[{partition}] has not moved for {waiting_s:.0f} s")
+
+
+class DisplacedError(AiOpsError):
+    """Another worker writes a partition that Kafka says is ours: start again, and claim it."""
+
+    def __init__(self, *, topic: str, partition: int) -> None:
+        self.topic = topic
+        self.partition = partition
+        super().__init__(f"{topic}[{partition}] is ours, but another worker has claimed it")
 
 
 class StallDetector:
@@ -60,6 +72,28 @@ class StallDetector:
                 raise StalledError(
                     topic=stand.topic, partition=stand.partition, waiting_s=now_s - since_s
                 )
+
+
+class RefusalDetector:
+    """Tells the refusals of a former owner, which are right, from those of the present one.
+
+    A worker that was cut off in the midst of a claim may end it when the partition has long been
+    given to another, whose writes are refused from then on.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[str, set[tuple[str, int]]] = {}
+
+    def observe(self, app: str, refused: set[tuple[str, int]]) -> None:
+        """Take in which partitions of an app are refused though Kafka says now that they are ours.
+
+        Raises:
+            DisplacedError: one of them was so at the last check too.
+        """
+        again = refused & self._seen.get(app, set())
+        for topic, partition in sorted(again):
+            raise DisplacedError(topic=topic, partition=partition)
+        self._seen[app] = refused
 
 
 class HealthReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,10 +128,11 @@ class WorkerHealth:
 
 
 class Watched(NamedTuple):
-    """A Faust app, and how far its agent has stored each partition."""
+    """A Faust app; how far its agent has stored each partition, and which are refused."""
 
     app: BatchApp
     stored: Mapping[tuple[str, int], int]
+    refused: AbstractSet[tuple[str, int]]
 
 
 async def watch(health: WorkerHealth, watched: Sequence[Watched], pool: Pool) -> None:
@@ -105,32 +140,38 @@ async def watch(health: WorkerHealth, watched: Sequence[Watched], pool: Pool) ->
 
     Raises:
         StalledError: a partition has had records waiting for too long, with the database well.
+        DisplacedError: a partition of ours is another worker's in the database.
     """
-    detector = StallDetector()
+    stalls, refusals = StallDetector(), RefusalDetector()
     while True:
         is_database_well = await _answers(pool)
         reasons = [] if is_database_well else ["Postgres does not answer"]
         for one in watched:
-            reasons += await _check_app(one, detector, is_database_well=is_database_well)
+            stands = await _stands_of(one, reasons)
+            stalls.observe(monotonic(), stands, is_database_well=is_database_well)
+            ours = {(stand.topic, stand.partition) for stand in stands}
+            refusals.observe(one.app.conf.id, ours & one.refused)
         health.tick(reasons)
         await asyncio.sleep(CHECK_INTERVAL_S)
 
 
-async def _check_app(
-    watched: Watched, detector: StallDetector, *, is_database_well: bool
-) -> list[str]:
-    """Return what keeps an app from being ready; a broker that is away stalls nothing."""
+async def _stands_of(watched: Watched, reasons: list[str]) -> list[PartitionStand]:
+    """Return how the partitions stand by the broker's word; without it none, and add the reason.
+
+    A broker that is away stalls nothing.
+    """
     name = watched.app.conf.id
     if watched.app.rebalancing:
-        return [f"{name} is rebalancing"]
+        reasons.append(f"{name} is rebalancing")
+        return []
     try:
         stands = await partition_stands(watched.app, watched.stored)
     except (OSError, TimeoutError, KafkaError):
-        return ["Kafka does not answer"]
+        reasons.append("Kafka does not answer")
+        return []
     for stand in stands:
         LAG_RECORDS.labels(stand.topic, str(stand.partition)).set(stand.lag)
-    detector.observe(monotonic(), stands, is_database_well=is_database_well)
-    return []
+    return stands
 
 
 async def _answers(pool: Pool) -> bool:

@@ -6,9 +6,13 @@ from uuid import UUID
 import msgspec
 
 from schemas.db.pool import Connection
-from schemas.errors import ConfigError, OffsetFenceError
+from schemas.errors import AiOpsError, ConfigError, OffsetFenceError
 
 PROGRESS_CHANNEL: Final = "aiops_progress"
+
+
+class OutdatedClaimError(AiOpsError):
+    """The group shares its partitions anew: what is claimed now may be another worker's already."""
 
 
 class OffsetSpan(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,14 +21,14 @@ from schemas.settings import Settings
 from schemas.topics import dead_letter_topic
 from streams.agents.batches import BatchAgent, StatefulHandler
 from streams.app import create_app
-from streams.batch_delivery import BatchApp
+from streams.batch_delivery import BatchApp, ClaimPartitions
 from streams.changelog_writer import ChangelogWriter
 from streams.dead_letters import DeadLetterLimitError, DeadLetterProducer
 from streams.finalizer import Finalizer
 from streams.health import Watched, WorkerHealth, serve_health, watch
 from streams.lanes import Task, plan_tasks
 from streams.leadership import RunCycle, lead
-from streams.offsets import PartitionRange, claim_partition
+from streams.offsets import OutdatedClaimError, PartitionRange, claim_partition
 from streams.processes import (
     EXIT_CONFIG,
     EXIT_CRASHED,
@@ -184,9 +184,22 @@ async def _create_apps(
         agent = BatchAgent(
             task.handler, settings=settings, pool=pool, dead_letters=dead_letters, writer=writer
         )
-        app = create_app(settings, task.plan, claim=claim, run_agent=agent.run)
-        watched.append(Watched(app, agent.stored))
+        app = create_app(
+            settings, task.plan, claim=partial(_claim_for, agent, claim), run_agent=agent.run
+        )
+        watched.append(Watched(app, agent.stored, agent.refused))
     return watched
+
+
+async def _claim_for(
+    agent: BatchAgent[Any],
+    claim: ClaimPartitions,
+    held: list[PartitionRange],
+    is_current: Callable[[], bool],
+) -> Mapping[tuple[str, int], int]:
+    claimed = await claim(held, is_current)
+    agent.note_claimed(claimed)
+    return claimed
 
 
 async def warm_up(pool: Pool, handler: StatefulHandler) -> None:
@@ -222,19 +235,25 @@ async def claim_partitions(
     writer: UUID,
     topics: Mapping[str, TopicInfo],
     held: Sequence[PartitionRange],
+    is_current: Callable[[], bool],
 ) -> dict[tuple[str, int], int]:
     """Make this worker the writer of the partitions; return where each is to be read from.
 
     Raises:
         ConfigError: a topic was made anew since its records were stored.
+        OutdatedClaimError: they are being given to others; nothing was claimed.
     """
 
     async def attempt() -> dict[tuple[str, int], int]:
         async with pool.acquire() as connection, connection.transaction():
-            return {
+            claimed = {
                 (one.topic, one.partition): await claim_partition(connection, one, writer)
                 for one in identified
             }
+            # Under the rows' locks: whoever is given a partition from now on claims it after us.
+            if not is_current():
+                raise OutdatedClaimError
+            return claimed
 
     identified = [msgspec.structs.replace(one, topic_id=topics[one.topic].topic_id) for one in held]
     return await retry_transient("claim_partitions", attempt)
@@ -248,6 +267,7 @@ async def _run_apps(
     Raises:
         ConfigError, DeadLetterLimitError, WorkerFailedError: why an app ended by itself.
         StalledError: an app made no progress.
+        DisplacedError: another worker has claimed what is ours.
     """
     watchdog = asyncio.create_task(watching)
     runs = [*(asyncio.create_task(_run_app(app, stopping)) for app in apps), watchdog]

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from kafka.admin import KafkaAdminClient
 
 MakeTopic = Callable[..., str]
-Server = TypeVar("Server", Kafka, Postgres)
+Server = TypeVar("Server")
 
 
 # No test asserts a time: the machine may have other work. (On top of what CI's profile sets.)

@@ -1,7 +1,9 @@
 """How long the long tests go on, and the seed that all their chance comes from."""
 
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import count
 from time import monotonic
 
@@ -29,3 +31,13 @@ def seeds_for(seconds: float) -> Iterator[int]:
         yield seed
         if monotonic() > deadline:
             return
+
+
+@contextmanager
+def told_on_failure(story: Sequence[str], seed: int) -> Iterator[None]:
+    """Print how to get there again, when it goes wrong."""
+    try:
+        yield
+    except BaseException:
+        sys.stderr.write("\n".join([f"--- {SEED_NAME}={seed}", *story, ""]))
+        raise

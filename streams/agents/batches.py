@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from time import monotonic
 from typing import Any, Final, Generic, Protocol, TypeVar, cast, runtime_checkable
@@ -86,8 +86,9 @@ class BatchAgent(Generic[_P]):
         self._pool = pool
         self._dead_letters = dead_letters
         self._writer = writer
-        # How far each partition is stored, for the watchdog.
+        # For the watchdog: how far each partition is stored, and which are refused.
         self.stored: dict[tuple[str, int], int] = {}
+        self.refused: set[tuple[str, int]] = set()
         self._limits = defaultdict[str, DeadLetterLimit](
             lambda: DeadLetterLimit(
                 max_ratio=settings.dead_letter_max_ratio, max_run=settings.dead_letter_max_run
@@ -99,6 +100,10 @@ class BatchAgent(Generic[_P]):
         async for event in cast("faust.Stream[Any]", stream).noack().events():
             await self.process_batch(event.value)
             event.ack()
+
+    def note_claimed(self, places: Iterable[tuple[str, int]]) -> None:
+        """Forget refusals of partitions that this worker has just become the writer of."""
+        self.refused.difference_update(places)
 
     async def process_batch(self, batch: PartitionBatch) -> None:
         """Write one batch, however long the database is away; repeating changes nothing.
@@ -115,6 +120,7 @@ class BatchAgent(Generic[_P]):
             written = await self._write_or_isolate(batch, prepared)
         except OffsetFenceError:
             # The partition is another worker's now, which reads from the same stored offset.
+            self.refused.add((batch.topic, batch.partition))
             log.warning("batch_refused", topic=batch.topic, partition=batch.partition)
             return
         self.stored[batch.topic, batch.partition] = batch.offset + 1

@@ -23,7 +23,7 @@ HOOKS = "tests.conformance.fuzz_checks"
 ROLES = ("VIEWER", "ADMIN")
 SHORT_EXAMPLES = 3
 LONG_CASES = 10_000
-GENERATED = re.compile(r"(\d+) (?:generated|passed)\b")
+GENERATED = re.compile(r"(\d+) generated\b")
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ async def test_every_generated_document_gets_a_typed_answer(seeded: Api, role: s
 async def test_ten_thousand_documents_get_typed_answers(seeded: Api, role: str) -> None:
     examples = 1 + LONG_CASES // len(queries_and_mutations())
 
-    assert await fuzz(seeded, role, examples) >= LONG_CASES // 2
+    assert await fuzz(seeded, role, examples) >= LONG_CASES
 
 
 def queries_and_mutations() -> list[str]:

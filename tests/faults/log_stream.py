@@ -1,6 +1,8 @@
 """A stream of logs under faults, and the check that nothing is lost, repeated or altered."""
 
+import asyncio
 import random
+import time
 from collections.abc import Sequence
 
 import asyncpg
@@ -11,6 +13,7 @@ from streams.finalizer import Finalizer
 from tests.ledger import (
     NO_DIFFERENCE,
     PATIENCE_S,
+    POLL_S,
     difference,
     produce,
     read_topic,
@@ -26,6 +29,7 @@ SLICES = 10
 SLICE_MS = 120_000
 # Small batches, so that a fault strikes in the midst of many.
 BATCH_RECORDS = "40"
+WRITERS = "SELECT count(DISTINCT writer) FROM stream_offsets"
 
 
 class LogStream(msgspec.Struct, kw_only=True):
@@ -71,6 +75,13 @@ class LogStream(msgspec.Struct, kw_only=True):
     async def stored_count(self) -> int:
         """Return how many offsets are stored."""
         return sum((await stored_partitions(self.dsn, self.topic)).values())
+
+    async def wait_for_writers(self, count: int) -> None:
+        """Wait until so many workers have partitions to write."""
+        deadline = time.monotonic() + PATIENCE_S
+        while (writers := await total(self.dsn, WRITERS)) != count:
+            assert time.monotonic() < deadline, f"{writers} writers, not {count}"
+            await asyncio.sleep(POLL_S)
 
     async def check(self, count: int) -> None:
         """Wait until all is stored; compare lines, counts and summaries with the records."""

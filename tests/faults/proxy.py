@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 LOOPBACK = "127.0.0.1"
 READ_BYTES = 65_536
+REQUEST, ANSWER = "request", "answer"
 
 
 class TcpProxy:
@@ -18,7 +19,7 @@ class TcpProxy:
         self._target = (host, port)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._flowing = asyncio.Event()
+        self._flowing = {REQUEST: asyncio.Event(), ANSWER: asyncio.Event()}
         self._tasks: set[asyncio.Task[None]] = set()
         self._writers: list[asyncio.StreamWriter] = []
         self._cuts = _Cuts()
@@ -41,19 +42,29 @@ class TcpProxy:
 
     def freeze(self) -> None:
         """Keep all connections open and pass nothing on; both ends just hear nothing more."""
-        self._loop.call_soon_threadsafe(self._flowing.clear)
+        self.freeze_requests()
+        self.freeze_answers()
+
+    def freeze_requests(self) -> None:
+        """Keep from the server what clients send, and all new clients."""
+        self._loop.call_soon_threadsafe(self._flowing[REQUEST].clear)
+
+    def freeze_answers(self) -> None:
+        """Keep from the clients what the server sends."""
+        self._loop.call_soon_threadsafe(self._flowing[ANSWER].clear)
 
     def thaw(self) -> None:
         """Pass on again, what was held back first."""
-        self._loop.call_soon_threadsafe(self._flowing.set)
+        for flowing in self._flowing.values():
+            self._loop.call_soon_threadsafe(flowing.set)
 
     def cut_at_next_request(self) -> None:
         """Close the connection that a client next sends on, and pass that on to nobody."""
-        self._loop.call_soon_threadsafe(self._cuts.arm, "request")
+        self._loop.call_soon_threadsafe(self._cuts.arm, REQUEST)
 
     def cut_at_next_answer(self) -> None:
         """Close the connection that the server next answers on, and pass that on to nobody."""
-        self._loop.call_soon_threadsafe(self._cuts.arm, "answer")
+        self._loop.call_soon_threadsafe(self._cuts.arm, ANSWER)
 
     def keep_ends(self) -> None:
         """Pass on what is sent, but not that a connection has ended."""
@@ -84,14 +95,14 @@ class TcpProxy:
         await asyncio.sleep(0)
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await self._flowing.wait()
+        await self._flowing[REQUEST].wait()
         try:
             to_reader, to_writer = await asyncio.open_connection(*self._target)
         except OSError:
             writer.close()
             return
         self._writers += [writer, to_writer]
-        for kind, source, sink in (("request", reader, to_writer), ("answer", to_reader, writer)):
+        for kind, source, sink in ((REQUEST, reader, to_writer), (ANSWER, to_reader, writer)):
             task = asyncio.create_task(self._pass_on(kind, source, sink))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -101,7 +112,7 @@ class TcpProxy:
     ) -> None:
         with contextlib.suppress(OSError):
             while data := await source.read(READ_BYTES):
-                await self._flowing.wait()
+                await self._flowing[kind].wait()
                 if self._cuts.strikes(kind):
                     break
                 sink.write(data)

@@ -11,7 +11,7 @@ from aiops.local.kafka import Kafka
 from aiops.local.postgres import Postgres
 from tests.faults.log_stream import LogStream
 from tests.faults.proxy import proxied_dsn
-from tests.ledger import POLL_S, total, wait_until
+from tests.ledger import wait_until
 from tests.workers import running_worker
 
 pytestmark = [pytest.mark.integration, pytest.mark.fault, pytest.mark.timeout(600)]
@@ -19,7 +19,6 @@ pytestmark = [pytest.mark.integration, pytest.mark.fault, pytest.mark.timeout(60
 RECORDS = 20_000
 # What is promised after a kill.
 SERVING_AGAIN_S = 15.0
-WRITER_POLLS = 3_000
 
 
 async def kill_often(stream: LogStream, *, records: int, kills: int, seed: int) -> list[float]:
@@ -96,26 +95,16 @@ async def test_two_workers_share_and_one_takes_over(log_stream: LogStream) -> No
     first = running_worker("logs", "--slot", "0", settings=log_stream.settings())
     second = running_worker("logs", "--slot", "1", settings=log_stream.settings())
     with first as one, second as other:
-        await wait_for_writers(log_stream, 2)
+        await log_stream.wait_for_writers(2)
         other.kill()
         log_stream.produce(RECORDS, seed=6)
         await log_stream.check(2 * RECORDS)
         other.start()
-        await wait_for_writers(log_stream, 2)
+        await log_stream.wait_for_writers(2)
         one.terminate()
         assert one.wait() == 0
         log_stream.produce(RECORDS, seed=7)
         await log_stream.check(3 * RECORDS)
-
-
-async def wait_for_writers(stream: LogStream, count: int) -> None:
-    """Wait until so many workers have partitions to write."""
-    writers = "SELECT count(DISTINCT writer) FROM stream_offsets"
-    for _ in range(WRITER_POLLS):
-        if await total(stream.dsn, writers) == count:
-            return
-        await asyncio.sleep(POLL_S)
-    pytest.fail(f"not {count} writers")
 
 
 async def test_a_worker_that_slept_while_another_took_over_writes_nothing(

@@ -3,10 +3,8 @@
 import asyncio
 import random
 import signal
-import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeAlias
 
 import msgspec
@@ -20,7 +18,7 @@ from schemas.topics import LOGS_RAW
 from tests.conftest import execute
 from tests.faults.all_topics import AllTopics, VerifiableProducer
 from tests.ledger import wait_until
-from tests.soak import SEED_NAME, soak_seconds, soak_seed
+from tests.soak import soak_seconds, soak_seed, told_on_failure
 from tests.workers import AiopsProcess, WorkerProcess, running
 
 pytestmark = [pytest.mark.integration, pytest.mark.fault]
@@ -111,16 +109,6 @@ FAULTS: Final[Sequence[Fault]] = (
     kill_the_broker,
     replay_lines,
 )
-
-
-@contextmanager
-def told_on_failure(story: Sequence[str], seed: int) -> Iterator[None]:
-    """Print how to get there again, when it goes wrong."""
-    try:
-        yield
-    except BaseException:
-        sys.stderr.write("\n".join([f"--- {SEED_NAME}={seed}", *story, ""]))
-        raise
 
 
 async def strike(kafka: Kafka, postgres: Postgres, *, seed: int, seconds: float) -> None:

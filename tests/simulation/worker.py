@@ -21,11 +21,11 @@ from streams.batch_delivery import (
     BatchScheduler,
     ClaimPartitions,
     PartitionBatch,
-    partition_stands,
     scheduler_of,
 )
 from streams.dead_letters import DeadLetterProducer
 from streams.health import CHECK_INTERVAL_S, StallDetector
+from streams.stands import partition_stands
 from streams.topic_check import TopicInfo
 from streams.worker import claim_partitions
 from tests.simulation.kafka import FakeConsumer
@@ -136,6 +136,7 @@ class _Life:
     def assign(self, places: Sequence[TopicPartition]) -> None:
         """Hear what is ours now."""
         self._assigned = places
+        self._seat.app.rebalancing_count += 1
         self._told.set()
 
     def deliver_again(self, place: TopicPartition, count: int) -> None:
@@ -157,6 +158,8 @@ class _Life:
         while True:
             await self._told.wait()
             self._told.clear()
+            self._seat.app.assigned_by = self._seat.app.rebalancing_count
+            self._scheduler.forget_positions()
             self._claimed.clear()
             self._held = ()
             while not self._queue.empty():
@@ -166,8 +169,8 @@ class _Life:
 
     async def _claim(self, places: Sequence[TopicPartition]) -> None:
         self._consumer.assign(places)
-        await self._seat.seek_to_committed()
-        self._held = places
+        sought = await self._seat.seek_to_committed()
+        self._held = places if sought else ()
 
     async def _fetch(self) -> None:
         """Fetch and queue, as long as nobody tells us that the partitions have changed."""
@@ -177,9 +180,8 @@ class _Life:
             fetched = await self._consumer.getmany(
                 *held, timeout_ms=FETCH_WAIT_MS, max_records=FETCH_RECORDS
             )
-            batches = self._scheduler.iterate(
-                {TP(*place): list[Any](one) for place, one in fetched.items()}
-            )
+            records = {TP(*place): list[Any](one) for place, one in fetched.items()}
+            batches = self._scheduler.iterate(self._scheduler.of_claimed(records))
             # What a rebalance meets on its way is dropped.
             while held is self._held:
                 if self._queue.full():
@@ -229,7 +231,7 @@ class _Seat(BatchConsumer):
         # Faust's own would start threads: none of what it sets up takes part in this.
         self._consumer = consumer
         self._thread: Any = _Thread(consumer)
-        self.app: Any = SimpleNamespace(claim=claim)
+        self.app: Any = SimpleNamespace(claim=claim, assigned_by=0, rebalancing_count=0)
         self.scheduler = scheduler
 
     def assignment(self) -> set[TP]:

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from importlib.metadata import version
 from itertools import pairwise
 from types import SimpleNamespace
@@ -24,11 +25,10 @@ from streams.batch_delivery import (
     BatchConsumer,
     BatchConsumerThread,
     PartitionBatch,
-    PartitionStand,
-    partition_stands,
     scheduler_of,
 )
-from streams.offsets import PartitionRange
+from streams.offsets import OutdatedClaimError, PartitionRange
+from streams.stands import PartitionStand, partition_stands
 
 TOPIC = "logs.raw"
 
@@ -195,6 +195,8 @@ def test_faust_reads_each_of_the_record_fields(missing: str) -> None:
         (driver.AIOKafkaConsumerThread, "seek"),
         (driver.Consumer, "_new_consumer_thread"),
         (driver.Consumer, "seek_to_committed"),
+        (driver.Consumer, "on_partitions_assigned"),
+        (BatchApp, "on_rebalance_start"),
         (driver.Consumer, "_getmany"),
         (base_consumer.Consumer, "_add_gap"),
         (base_consumer.Consumer, "_new_offset"),
@@ -210,7 +212,7 @@ async def app() -> BatchApp:
     # Within the test's loop, else Faust makes one of its own.
     plan = AppPlan(name="logs", topics=[TOPIC], policy=INTERACTIVE, instance_id="host-logs-0")
 
-    async def claim(_: object) -> dict[tuple[str, int], int]:
+    async def claim(*_: object) -> dict[tuple[str, int], int]:
         return {}
 
     async def run_agent(_: object) -> None:
@@ -295,6 +297,20 @@ async def test_a_fetch_that_meets_an_unclaimed_partition_returns_nothing(
     assert await consumer._getmany(active_partitions=set(), timeout=1.0) == {}
 
 
+async def test_what_was_fetched_before_the_claim_is_not_delivered(
+    app: BatchApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    consumer, fetched = consumer_of(app), {TP(TOPIC, 0): [1], TP(TOPIC, 1): [2]}
+
+    async def fetch(*_: object) -> dict[TP, list[int]]:
+        return fetched
+
+    monkeypatch.setattr(driver.Consumer, "_getmany", fetch)
+    consumer.scheduler.claimed[TP(TOPIC, 1)] = 0
+
+    assert await consumer._getmany(active_partitions=set(), timeout=1.0) == {TP(TOPIC, 1): [2]}
+
+
 class Broker:
     """What a consumer thread is asked during a claim; the end moves on between two looks."""
 
@@ -312,7 +328,9 @@ class Broker:
         self.sought[place] = offset
 
 
-async def claim_with_60_stored(held: list[PartitionRange]) -> dict[tuple[str, int], int]:
+async def claim_with_60_stored(
+    held: list[PartitionRange], _: Callable[[], bool]
+) -> dict[tuple[str, int], int]:
     """Refuse as the database does while the broker seems to have less than is stored."""
     if held[0].end < 60:
         raise ConfigError("made anew")
@@ -343,6 +361,28 @@ async def test_a_topic_that_stays_shorter_than_what_is_stored_is_refused(
 
     with pytest.raises(ConfigError, match="made anew"):
         await consumer.seek_to_committed()
+
+
+async def test_nothing_is_claimed_while_the_group_shares_its_partitions_anew(
+    app: BatchApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    consumer, broker = consumer_of(app), Broker(60)
+    seen: list[bool] = []
+
+    async def claim_in_a_rebalance(
+        _: list[PartitionRange], is_current: Callable[[], bool]
+    ) -> dict[tuple[str, int], int]:
+        seen.append(is_current())
+        app.on_rebalance_start()
+        seen.append(is_current())
+        raise OutdatedClaimError
+
+    app.claim = claim_in_a_rebalance
+    monkeypatch.setattr(consumer, "_thread", broker)
+    monkeypatch.setattr(consumer, "assignment", lambda: {TP(TOPIC, 0)})
+    claimed = await consumer.seek_to_committed()
+
+    assert (claimed, broker.sought, seen) == ({}, {}, [True, False])
 
 
 async def stand_after_a_claim_at_60(

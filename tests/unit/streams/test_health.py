@@ -1,7 +1,14 @@
 import pytest
 
-from streams.batch_delivery import PartitionStand
-from streams.health import TICK_TIMEOUT_S, StallDetector, StalledError, WorkerHealth
+from streams.health import (
+    TICK_TIMEOUT_S,
+    DisplacedError,
+    RefusalDetector,
+    StallDetector,
+    StalledError,
+    WorkerHealth,
+)
+from streams.stands import PartitionStand
 
 
 def stand(*, stored: int = 10, end: int = 20, fetched: int | None = None) -> PartitionStand:
@@ -50,6 +57,23 @@ def test_an_idle_partition_stalls_nothing() -> None:
     detector.observe(0, [idle], is_database_well=True)
 
     detector.observe(1_000, [idle], is_database_well=True)
+
+
+def test_a_partition_of_ours_that_stays_refused_ends_the_worker() -> None:
+    detector = RefusalDetector()
+    detector.observe("logs", {("logs.raw", 3)})
+
+    with pytest.raises(DisplacedError, match=r"logs\.raw\[3\] is ours"):
+        detector.observe("logs", {("logs.raw", 3)})
+
+
+def test_a_refused_partition_that_is_given_away_meanwhile_ends_nothing() -> None:
+    detector = RefusalDetector()
+    detector.observe("logs", {("logs.raw", 3)})
+    detector.observe("logs", set())
+    detector.observe("logs", {("logs.raw", 3)})
+
+    detector.observe("tickets", {("logs.raw", 3)})
 
 
 def test_a_transaction_marker_at_the_end_is_no_record_that_waits() -> None:
