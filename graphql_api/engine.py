@@ -31,7 +31,7 @@ from graphql_api.errors import ApiError, ErrorCode, from_graphql_error, masked, 
 from graphql_api.fast_lists import FastListExecutor
 from graphql_api.limits import DocumentLimits, parse_limited
 from graphql_api.plans import OperationPlan, plan_operation
-from graphql_api.store.database import database_unavailable, is_database_away
+from graphql_api.store.loans import database_unavailable, is_database_away
 
 _MAX_VALIDATION_ERRORS: Final = 10
 _CACHED_DOCUMENTS: Final = 256

@@ -9,7 +9,7 @@ import asyncpg
 import msgspec
 import structlog
 
-from graphql_api.store.database import is_database_away
+from graphql_api.store.loans import is_database_away
 from schemas.db.pool import CONNECT_TIMEOUT_S, DATABASE_ERRORS
 from schemas.ids import RecordId
 

@@ -6,35 +6,11 @@ from typing import Any, Final
 
 import asyncpg
 
-from graphql_api.errors import ApiError, ErrorCode
+from graphql_api.store.loans import Lender, Loan, database_unavailable
 from schemas.db.migrate import require_migrated
-from schemas.db.pool import (
-    CONNECT_TIMEOUT_S,
-    CONNECTION_ERRORS,
-    DATABASE_ERRORS,
-    GENERIC_PLANS,
-    Connection,
-    Pool,
-)
+from schemas.db.pool import CONNECT_TIMEOUT_S, GENERIC_PLANS, Connection
 
 READER_ROLE: Final = "aiops_reader"
-# SQLSTATE classes: connection exception, operator intervention (shutdown), too many connections.
-_AWAY_CLASSES: Final = ("08", "57P", "53")
-UNAVAILABLE: Final = "the database is away; try again"
-
-
-def is_database_away(error: BaseException) -> bool:
-    """Tell whether an error means that Postgres cannot be reached, rather than that it refuses."""
-    if isinstance(error, asyncpg.PostgresError):
-        return (error.sqlstate or "").startswith(_AWAY_CLASSES)
-    # A TimeoutError is an OSError, but tells of a slow statement.
-    is_timeout = isinstance(error, TimeoutError)
-    return isinstance(error, CONNECTION_ERRORS) and not is_timeout
-
-
-def database_unavailable() -> ApiError:
-    """Return the error a client gets while Postgres is away."""
-    return ApiError(ErrorCode.DATABASE_UNAVAILABLE, UNAVAILABLE)
 
 
 async def _keep_state(_connection: Connection) -> None:
@@ -56,27 +32,27 @@ class Database:
         self._dsn = dsn
         self._max_connections = max_connections
         self._timeout_s = statement_timeout_s
-        self._reader: Pool | None = None
-        self._line_reader: Pool | None = None
-        self._writer: Pool | None = None
+        self._reader: Lender | None = None
+        self._line_reader: Lender | None = None
+        self._writer: Lender | None = None
 
     async def open(self) -> None:
         """Make the pools; nothing is connected yet, so this works while Postgres is away."""
         reading = {"role": READER_ROLE, "default_transaction_read_only": "on"}
-        self._reader = await self._make_pool(self._max_connections, **reading)
+        self._reader = await self._make_lender(self._max_connections, **reading)
         planned_once = reading | {"plan_cache_mode": GENERIC_PLANS}
-        self._line_reader = await self._make_pool(self._max_connections, **planned_once)
-        self._writer = await self._make_pool(max(2, self._max_connections // 2))
+        self._line_reader = await self._make_lender(self._max_connections, **planned_once)
+        self._writer = await self._make_lender(max(2, self._max_connections // 2))
 
     async def close(self) -> None:
         """Close all pools at once: requests have ended by now."""
-        for pool in (self._reader, self._line_reader, self._writer):
-            if pool is not None:
-                pool.terminate()
+        for lender in (self._reader, self._line_reader, self._writer):
+            if lender is not None:
+                lender.terminate()
 
-    async def _make_pool(self, max_size: int, **server_settings: str) -> Pool:
+    async def _make_lender(self, max_size: int, **server_settings: str) -> Lender:
         timeout_ms = str(int(self._timeout_s * 1000))
-        return await asyncpg.create_pool(
+        pool = await asyncpg.create_pool(
             self._dsn,
             min_size=0,
             max_size=max_size,
@@ -90,23 +66,20 @@ class Database:
                 **server_settings,
             },
         )
+        return Lender(pool)
 
-    @asynccontextmanager
-    async def read(self) -> AsyncIterator[Connection]:
+    def read(self) -> Loan:
         """Lend a connection that cannot write."""
-        async with _lend(self._reader) as connection:
-            yield connection
+        return _opened(self._reader).loan()
 
-    @asynccontextmanager
-    async def read_lines(self) -> AsyncIterator[Connection]:
+    def read_lines(self) -> Loan:
         """Lend a connection that cannot write, for statements over log lines."""
-        async with _lend(self._line_reader) as connection:
-            yield connection
+        return _opened(self._line_reader).loan()
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Connection]:
         """Lend a connection in a transaction of its own."""
-        async with _lend(self._writer) as connection, connection.transaction():
+        async with _opened(self._writer).loan() as connection, connection.transaction():
             yield connection
 
     async def fetch(self, query: str, *arguments: Any) -> list[asyncpg.Record]:
@@ -130,27 +103,7 @@ class Database:
             await require_migrated(connection)
 
 
-@asynccontextmanager
-async def _lend(pool: Pool | None) -> AsyncIterator[Connection]:
-    if pool is None:
+def _opened(lender: Lender | None) -> Lender:
+    if lender is None:
         raise database_unavailable()
-    connection = await _acquired(pool)
-    try:
-        yield connection
-    except TimeoutError as exc:
-        raise ApiError(ErrorCode.TIMEOUT, "the database took too long") from exc
-    except DATABASE_ERRORS as exc:
-        if is_database_away(exc):
-            raise database_unavailable() from exc
-        raise
-    finally:
-        await pool.release(connection)
-
-
-async def _acquired(pool: Pool) -> "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]":
-    try:
-        return await pool.acquire(timeout=CONNECT_TIMEOUT_S)
-    except DATABASE_ERRORS as exc:
-        if is_database_away(exc) or isinstance(exc, TimeoutError):
-            raise database_unavailable() from exc
-        raise
+    return lender
