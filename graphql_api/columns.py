@@ -5,9 +5,8 @@ made only for selections of plain attributes, lists and objects of them; it refu
 not what their type promises, so that the library completes them, with its exact errors.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
-from itertools import repeat
 from math import isfinite
 from operator import attrgetter
 from typing import Any, Final, TypeAlias
@@ -29,6 +28,8 @@ from strawberry.types.enum import StrawberryEnumDefinition
 from strawberry.types.field import StrawberryField
 
 Completer: TypeAlias = Callable[[Sequence[Any]], Sequence[Any]]
+# The name in the answer, and what makes the column of the rows.
+_Column: TypeAlias = tuple[str, Completer]
 
 # Scalars whose stored values are already what goes out; numbers within their ranges.
 _PLAIN_SCALARS: Final[Mapping[str, type]] = {
@@ -87,20 +88,24 @@ def objects(object_type: object, nodes: Mapping[str, FieldNode]) -> Completer | 
     # Objects of types with interfaces are checked by the library.
     if not isinstance(object_type, GraphQLObjectType) or object_type.is_type_of is not None:
         return None
-    attributes: list[str] = []
-    columns: list[Completer | None] = []
-    for node in nodes.values():
-        if node.name.value == _TYPENAME:
-            columns.append(None)
-            continue
-        definition = object_type.fields[node.name.value]
-        attribute = _plain_attribute(definition)
-        completer = attribute and completer_of(definition.type, node)
-        if not attribute or not completer:
+    columns: list[_Column] = []
+    for name, node in nodes.items():
+        column = _column(object_type, node, name)
+        if column is None:
             return None
-        attributes.append(attribute)
-        columns.append(completer)
-    return _objects(object_type.name, list(nodes), attributes, columns) if attributes else None
+        columns.append(column)
+    return _objects(columns)
+
+
+def _column(object_type: GraphQLObjectType, node: FieldNode, name: str) -> _Column | None:
+    if node.name.value == _TYPENAME:
+        return name, _typenames(object_type.name)
+    definition = object_type.fields[node.name.value]
+    attribute = _plain_attribute(definition)
+    complete = completer_of(definition.type, node)
+    if attribute is None or complete is None:
+        return None
+    return name, _attributes(attribute, complete)
 
 
 def _plain_attribute(definition: GraphQLField) -> str | None:
@@ -111,24 +116,35 @@ def _plain_attribute(definition: GraphQLField) -> str | None:
     return None
 
 
-def _objects(
-    type_name: str, names: list[str], attributes: list[str], columns: list[Completer | None]
-) -> Completer:
-    # With one attribute attrgetter returns the bare value, with several a tuple.
-    get = attrgetter(*attributes, attributes[0])
-
+def _typenames(name: str) -> Completer:
     def complete(values: Sequence[Any]) -> Sequence[Any]:
+        if any(value is None for value in values):
+            raise NotPlainError
+        return [name] * len(values)
+
+    return complete
+
+
+def _attributes(name: str, complete: Completer) -> Completer:
+    get = attrgetter(name)
+
+    def complete_attributes(values: Sequence[Any]) -> Sequence[Any]:
         try:
-            # One more value than attributes: the doubled first one is never asked for.
-            taken = zip(*map(get, values), strict=True)
+            column = list(map(get, values))
         except AttributeError as exc:
             raise NotPlainError from exc
-        if not values:
-            return []
-        completed: list[Iterable[Any]] = [
-            column(next(taken)) if column else repeat(type_name) for column in columns
-        ]
-        return [dict(zip(names, row, strict=True)) for row in zip(*completed, strict=False)]
+        return complete(column)
+
+    return complete_attributes
+
+
+def _objects(columns: Sequence[_Column]) -> Completer:
+    def complete(values: Sequence[Any]) -> Sequence[Any]:
+        rows: list[dict[str, Any]] = [{} for _ in values]
+        for name, complete_column in columns:
+            for row, value in zip(rows, complete_column(values), strict=True):
+                row[name] = value
+        return rows
 
     return complete
 

@@ -1,9 +1,12 @@
 """Structured logging and every metric, declared once with its description."""
 
+import json
 import logging
 import sys
+from collections.abc import Callable, Mapping
 from typing import Final
 
+import msgspec
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -56,12 +59,24 @@ SOCKET_DROPS: Final = Counter(
 )
 
 
+def event_json(event: Mapping[str, object], *, default: Callable[[object], object]) -> str:
+    """Return a log event as one line of JSON; `default` turns values that are no JSON into some.
+
+    The standard library takes eight times as long, and takes what the other refuses: half
+    characters, integers of any size.
+    """
+    try:
+        return msgspec.json.encode(event, enc_hook=default).decode()
+    except (TypeError, ValueError, OverflowError):
+        return json.dumps(event, default=default)
+
+
 def configure_logging(level: str) -> None:
     """Send structlog and the standard library's loggers to stderr: JSON unless it is a terminal."""
     renderer: structlog.types.Processor = (
         structlog.dev.ConsoleRenderer()
         if sys.stderr.isatty()
-        else structlog.processors.JSONRenderer()
+        else structlog.processors.JSONRenderer(serializer=event_json)
     )
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
