@@ -7,7 +7,12 @@ from typing import Any
 
 from aiohttp import ClientWebSocketResponse
 
+from schemas.db.pool import Connection
 from tests.integration.graphql_api.conftest import Api
+
+END_LISTENERS = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'aiops-api-listener'
+"""
 
 
 @asynccontextmanager
@@ -32,6 +37,11 @@ async def close_code(ws: ClientWebSocketResponse) -> int | None:
         while not (await ws.receive()).type.name.startswith("CLOS"):
             pass
     return ws.close_code
+
+
+async def listen_anew(connection: Connection) -> None:
+    """Have the service ask for what is stored by now, even if it has connected again before."""
+    await connection.execute(END_LISTENERS)
 
 
 async def until(is_so: Callable[[], bool]) -> None:

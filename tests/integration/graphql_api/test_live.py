@@ -16,7 +16,13 @@ from schemas.db.pool import Connection
 from schemas.settings import Settings
 from tests.integration.graphql_api.conftest import NO_BROKER, Api, ApiServer, create_users
 from tests.integration.graphql_api.seeding import make_line, seed_lines
-from tests.integration.graphql_api.sockets import close_code, receive, socket, until
+from tests.integration.graphql_api.sockets import (
+    close_code,
+    listen_anew,
+    receive,
+    socket,
+    until,
+)
 from tests.integration.graphql_api.test_summaries import insert_summary
 
 pytestmark = pytest.mark.integration
@@ -224,6 +230,7 @@ async def test_a_restarted_database_loses_no_line_of_a_tail(own_postgres: Postgr
             connection = await asyncpg.connect(own_postgres.dsn)
             # Nobody notifies: only the cursors can tell.
             await seed_lines(connection, lines)
+            await listen_anew(connection)
             after = await offsets(ws, 399)
             await connection.close()
 

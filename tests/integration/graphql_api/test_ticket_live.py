@@ -14,7 +14,7 @@ from schemas.db.migrate import migrate
 from schemas.db.pool import Connection
 from schemas.settings import Settings
 from tests.integration.graphql_api.conftest import NO_BROKER, Api, ApiServer, create_users
-from tests.integration.graphql_api.sockets import receive, socket, until
+from tests.integration.graphql_api.sockets import listen_anew, receive, socket, until
 from tests.integration.graphql_api.ticket_seeding import make_ticket, seed_tickets
 
 pytestmark = pytest.mark.integration
@@ -81,6 +81,7 @@ async def test_a_restarted_database_loses_no_triage(own_postgres: Postgres) -> N
             # Nobody notifies: only the tables can tell.
             later = [make_ticket(number) for number in range(3, 6)]
             await seed_tickets(connection, later, first_offset=3, notify=False)
+            await listen_anew(connection)
             after = await told(ws, 3)
             await connection.close()
 
