@@ -21,7 +21,7 @@ from graphql_api.store.pieces import (
     LogLine,
     Piece,
     PieceBounds,
-    decode_lines,
+    decode_rows,
 )
 from graphql_api.store.summaries import (
     StoredSummary,
@@ -194,7 +194,7 @@ class LineFeed(Feed[NewLines[_V]]):
     async def _lines(self, partition: Partition, first: int, end: int) -> list[LogLine]:
         bounds = PieceBounds(*partition, first, end, 0, end - first)
         rows = await self._database.fetch(SELECT_PAYLOADS, *partition, first, end, bounds.shelf)
-        return await asyncio.to_thread(decode_lines, [row["payload"] for row in rows], bounds)
+        return await decode_rows(rows, bounds)
 
 
 class SummaryFeed(Feed[StoredSummary]):

@@ -60,7 +60,8 @@ class _Group:
     """The members of one subscription and the task that serves them."""
 
     def __init__(self, stream: AsyncIterator[ExecutionResult], request_id: str) -> None:
-        self.members: set[Member] = set()
+        # In the order of joining, which is the order of serving.
+        self.members: dict[Member, None] = {}
         self._stream = stream
         self._request_id = request_id
 
@@ -114,7 +115,7 @@ class SubscriptionHub:
         key = key_of(request, context.principal.role)
         async with self._starting.setdefault(key, asyncio.Lock()):
             group = self._groups.get(key) or await self._start(key, prepared, request, context)
-            group.members.add(member)
+            group.members[member] = None
         return lambda: self._leave(key, group, member)
 
     async def _start(
@@ -150,7 +151,7 @@ class SubscriptionHub:
                 member.end()
 
     def _leave(self, key: GroupKey, group: _Group, member: Member) -> None:
-        group.members.discard(member)
+        group.members.pop(member, None)
         if not group.members and self._groups.get(key) is group:
             self._tasks[key].cancel()
             self._forget(key, group)

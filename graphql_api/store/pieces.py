@@ -3,7 +3,7 @@
 import asyncio
 from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice, repeat
 from typing import Final, Generic, TypeAlias, TypeVar
 
@@ -14,8 +14,8 @@ from schemas.chunks import RawText, StoredLine, unpack_lines
 from schemas.db.pool import Connection
 from schemas.ids import RecordId
 
-# Larger pieces are decoded off the event loop: a sealed chunk takes about 10 ms.
-_INLINE_LINES: Final = 512
+# More is decoded off the event loop: a sealed chunk is 60 KiB or more and takes about 10 ms.
+_INLINE_BYTES: Final = 16_384
 
 LineKey = tuple[int, RecordId]
 """The order of lists: the record's Kafka timestamp in ms, then the coordinates."""
@@ -124,16 +124,9 @@ class PieceCache(Generic[_V]):
             bounds.end_offset,
             bounds.shelf,
         )
-        piece = await self._decode(rows, bounds)
+        piece = Piece(await decode_rows(rows, bounds), self._view)
         self._remember(bounds, piece)
         return piece
-
-    async def _decode(self, rows: list[asyncpg.Record], bounds: PieceBounds) -> Piece[_V]:
-        payloads = [row["payload"] for row in rows]
-        if bounds.lines <= _INLINE_LINES:
-            return Piece(decode_lines(payloads, bounds), self._view)
-        lines = await asyncio.to_thread(decode_lines, payloads, bounds)
-        return Piece(lines, self._view)
 
     def _remember(self, bounds: PieceBounds, piece: Piece[_V]) -> None:
         if bounds in self._pieces:
@@ -150,7 +143,15 @@ class PieceCache(Generic[_V]):
         return self._lines
 
 
-def decode_lines(payloads: list[bytes], bounds: PieceBounds) -> list[LogLine]:
+async def decode_rows(rows: Sequence[asyncpg.Record], bounds: PieceBounds) -> list[LogLine]:
+    """Return the lines of rows of SELECT_PAYLOADS that lie within the bounds, in order."""
+    payloads = [row["payload"] for row in rows]
+    if sum(map(len, payloads)) <= _INLINE_BYTES:
+        return _decode_lines(payloads, bounds)
+    return await asyncio.to_thread(_decode_lines, payloads, bounds)
+
+
+def _decode_lines(payloads: Sequence[bytes], bounds: PieceBounds) -> list[LogLine]:
     """Return the lines of these payloads that lie within the bounds, in order."""
     lines: list[LogLine] = []
     raw: RawText | None = None
