@@ -1,6 +1,7 @@
 """`aiops api`: serves GraphQL, health and metrics."""
 
 import asyncio
+import gc
 import os
 import signal
 
@@ -36,6 +37,9 @@ def command(*, processes: int | None, share_port: bool) -> None:
 
 async def _serve(settings: Settings, *, reuse_port: bool) -> None:
     runner = ApiRunner(create_app(settings), access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT_S)
+    # The schema and the modules are there for good: looking through them for garbage again and
+    # again would delay requests, and each live event, by 50 ms at a time.
+    gc.freeze()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
