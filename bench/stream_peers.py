@@ -1,7 +1,7 @@
-"""Peers of the logs worker, each run by `bench.streams` in a process of its own.
+"""Peers of the logs worker, run by `bench.streams` and `bench.peers` in processes of their own.
 
-Each reads so many lines from the start of the topic, parses them and stores a row a line; it prints
-the CPU seconds it took from its first record to its last commit.
+Each shares the topic with the others of its group, parses the lines and stores a row a line. After
+so many lines it prints the CPU seconds it took from its first record to its last commit.
 """
 
 import asyncio
@@ -13,18 +13,20 @@ from typing import Any, Final
 import asyncpg
 import faust  # noqa: TID251 - one peer is a plain Faust agent
 import psycopg
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import Consumer, Message
 
-PARTITIONS: Final = 4
 BATCH_RECORDS: Final = 5_000
 INSERTED_ROWS: Final = 500
 
 ROWS: Final = """
+DROP TABLE IF EXISTS peer_rows, peer_watermarks;
 CREATE TABLE peer_rows (
-    partition integer, "offset" bigint, record_ms bigint, event_time text, level text, body text,
-    PRIMARY KEY (partition, "offset"))
+    partition integer, "offset" bigint, record_ms bigint, event_time text, level text, body text);
 """
+KEY: Final = 'ALTER TABLE peer_rows ADD PRIMARY KEY (partition, "offset")'
 WATERMARKS: Final = "CREATE TABLE peer_watermarks (partition integer PRIMARY KEY, next bigint)"
+# What keeps a peer from storing a line twice.
+TABLES: Final = {"bare": ROWS + WATERMARKS, "faust": ROWS + KEY, "quix": ROWS + KEY}
 COPY: Final = "COPY peer_rows FROM STDIN"
 UPSERT: Final = """
 INSERT INTO peer_watermarks VALUES (%s, %s)
@@ -41,14 +43,18 @@ def row_of(partition: int, offset: int, record_ms: int, value: bytes) -> tuple[A
 def run_bare(bootstrap: str, dsn: str, topic: str, count: int) -> None:
     """Confluent's consumer and COPY, rows and positions in one transaction: the Python limit."""
     consumer = Consumer(
-        {"bootstrap.servers": bootstrap, "group.id": "bare", "enable.auto.commit": "false"}
+        {
+            "bootstrap.servers": bootstrap,
+            "group.id": f"{topic}.bare",
+            "auto.offset.reset": "earliest",
+            "enable.auto.commit": "false",
+        }
     )
-    consumer.assign([TopicPartition(topic, number, 0) for number in range(PARTITIONS)])
+    consumer.subscribe([topic])
     with psycopg.connect(dsn) as connection:
-        connection.execute(ROWS.replace(', PRIMARY KEY (partition, "offset")', ""))
-        connection.execute(WATERMARKS)
-        connection.commit()
-        messages = consumer.consume(1, timeout=30)
+        messages: list[Message] = []
+        while not messages:
+            messages = consumer.consume(1, timeout=30)
         started = time.process_time()
         while count:
             messages += consumer.consume(BATCH_RECORDS, timeout=1)
@@ -87,7 +93,6 @@ def run_faust(bootstrap: str, dsn: str, topic: str, count: int) -> None:
 
     async def store(stream: faust.StreamT[Any]) -> None:
         connection = await asyncpg.connect(dsn)
-        await connection.execute(ROWS)
         rows: list[tuple[Any, ...]] = []
         seen, started = 0, time.process_time()
         async for event in stream.events():
