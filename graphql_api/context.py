@@ -60,16 +60,20 @@ class RequestContext:
     principal: Principal
     origin: Origin
     idempotency_key: str | None = None
-    template_loader: DataLoader[int, int] = field(init=False)
+    # Loaders are made at their first use: most requests need none.
+    _template_loader: DataLoader[int, int] | None = field(init=False, default=None)
     _ticket_loaders: TicketLoaders | None = field(init=False, default=None)
 
-    def __post_init__(self) -> None:
-        """Give the request a loader: one statement for all entries; nothing is kept."""
-        self.template_loader = DataLoader(self._load_templates, cache=False)
+    @property
+    def template_loader(self) -> DataLoader[int, int]:
+        """Return the loader of templates: one statement for all entries; nothing is kept."""
+        if self._template_loader is None:
+            self._template_loader = DataLoader(self._load_templates, cache=False)
+        return self._template_loader
 
     @property
     def ticket_loaders(self) -> TicketLoaders:
-        """Return the loaders for tickets, made at their first use: most requests need none."""
+        """Return the loaders for tickets."""
         if self._ticket_loaders is None:
             self._ticket_loaders = TicketLoaders(self.services.database)
         return self._ticket_loaders

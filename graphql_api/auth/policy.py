@@ -6,6 +6,7 @@ fields with lines of their own.
 """
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Final
 
 from graphql_api.auth.principal import Role
@@ -148,6 +149,8 @@ POLICY: Final[dict[str, Role]] = {
 }
 
 
+# Asked for fields of valid documents alone: there are as many as the schema has.
+@cache
 def required_role(coordinate: str) -> Role | None:
     """Return the least role that may see a field, None when nobody may.
 
