@@ -30,12 +30,14 @@ RunAgent: TypeAlias = Callable[[faust.StreamT[Any]], Awaitable[None]]
 class FetchPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """When a fetch is answered: after so many bytes or so long, whichever comes first.
 
-    `batch_records` bounds a batch where the settings' bound is too much.
+    `batch_records` bounds a batch where the settings' bound is too much. With `aligns_chunks`
+    batches of a backlog end where chunks end.
     """
 
     min_bytes: int
     max_wait_ms: int
     batch_records: int | None = None
+    aligns_chunks: bool = False
 
 
 # A fetch costs about 1.1 ms: bulk topics wait for their bytes, a person's line does not.
@@ -46,7 +48,11 @@ SMALL_BATCHES: Final = FetchPolicy(min_bytes=1, max_wait_ms=500, batch_records=1
 
 def bulk_policy(settings: Settings) -> FetchPolicy:
     """Return how bulk logs are fetched."""
-    return FetchPolicy(min_bytes=settings.fetch_min_bytes, max_wait_ms=settings.fetch_max_wait_ms)
+    return FetchPolicy(
+        min_bytes=settings.fetch_min_bytes,
+        max_wait_ms=settings.fetch_max_wait_ms,
+        aligns_chunks=True,
+    )
 
 
 class AppPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +77,7 @@ def create_app(
         broker=[f"kafka://{address}" for address in settings.kafka_bootstrap.split(",")],
         fetch_min_bytes=plan.policy.min_bytes,
         fetch_max_wait_ms=plan.policy.max_wait_ms,
+        aligns_chunks=plan.policy.aligns_chunks,
         claim=claim,
         consumer_group_instance_id=plan.instance_id,
         ConsumerScheduler=scheduler_of(plan.policy.batch_records or settings.batch_records),

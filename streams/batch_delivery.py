@@ -22,6 +22,7 @@ from faust.types.transports import SchedulingStrategyT
 
 from schemas.errors import ConfigError, TransientError
 from schemas.records import SourceRecord
+from streams.chunk_alignment import ChunkAligner, before_last_chunk_end
 from streams.offsets import OutdatedClaimError, PartitionRange
 
 log = structlog.get_logger()
@@ -110,7 +111,10 @@ def to_source_record(record: Any) -> SourceRecord:
 
 
 class BatchScheduler(SchedulingStrategyT):
-    """Yields one batch a partition and fetch, round robin in slices of `batch_records`."""
+    """Yields one batch a partition and fetch, round robin in slices of `batch_records`.
+
+    Slices that others follow end where a chunk ends, if one does.
+    """
 
     batch_records = 5_000
 
@@ -131,6 +135,7 @@ class BatchScheduler(SchedulingStrategyT):
                 if start + len(batch) >= len(fetched):
                     del starts[tp]
                 else:
+                    batch = batch[: before_last_chunk_end(batch) or None]
                     starts[tp] = start + len(batch)
                 if batch:
                     follows = self.positions.get(tp, batch[0].offset)
@@ -171,7 +176,8 @@ class PassThroughSchema(faust.Schema[Any, Any]):
 class BatchApp(faust.App):
     """A Faust app with our transport, and with what Faust has no settings for.
 
-    That is how long a fetch waits for how many bytes, and who says where a partition is read from.
+    That is how long a fetch waits for how many bytes, whether the beginnings of chunks are held
+    back meanwhile, and who says where a partition is read from.
     """
 
     def __init__(
@@ -179,12 +185,14 @@ class BatchApp(faust.App):
         *args: Any,
         fetch_min_bytes: int,
         fetch_max_wait_ms: int,
+        aligns_chunks: bool,
         claim: ClaimPartitions,
         **options: Any,
     ) -> None:
         super().__init__(*args, **options)
         self.fetch_min_bytes = fetch_min_bytes
         self.fetch_max_wait_ms = fetch_max_wait_ms
+        self.aligns_chunks = aligns_chunks
         self.claim = claim
         # Which of its rebalances has given this member its partitions.
         self.assigned_by = 0
@@ -194,7 +202,14 @@ class BatchApp(faust.App):
 
 
 class BatchConsumerThread(driver.AIOKafkaConsumerThread):
-    """Creates the aiokafka consumer with our fetch settings and without aborted records."""
+    """Creates the aiokafka consumer with our fetch settings and without aborted records.
+
+    Holds back what a later fetch completes to a chunk.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.aligner = ChunkAligner()
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
@@ -203,6 +218,18 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         consumer._fetch_max_wait_ms = app.fetch_max_wait_ms  # noqa: SLF001
         consumer._isolation_level = "read_committed"  # noqa: SLF001
         return consumer
+
+    async def _fetch_records(
+        self,
+        consumer: aiokafka.AIOKafkaConsumer,
+        active_partitions: set[TP],
+        timeout: float | None = None,  # noqa: ASYNC109 - Faust calls it so
+        max_records: int | None = None,
+    ) -> Mapping[TP, list[Any]]:
+        records = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
+        if not cast("BatchApp", self.app).aligns_chunks:
+            return records
+        return self.aligner.align(records, consumer.last_stable_offset)
 
 
 class BatchConsumer(driver.Consumer):
@@ -277,6 +304,7 @@ class BatchConsumer(driver.Consumer):
             claimed = await self._claim(assigned)
         except OutdatedClaimError:
             return {}
+        cast("BatchConsumerThread", self._thread).aligner.forget()
         positions = {TP(*place): offset for place, offset in claimed.items()}
         for tp, offset in positions.items():
             self._thread.seek(tp, offset)

@@ -23,6 +23,7 @@ from streams.batch_delivery import (
     PartitionBatch,
     scheduler_of,
 )
+from streams.chunk_alignment import ChunkAligner
 from streams.dead_letters import DeadLetterProducer
 from streams.health import CHECK_INTERVAL_S, StallDetector
 from streams.stands import partition_stands
@@ -252,6 +253,7 @@ class _Thread:
 
     def __init__(self, consumer: FakeConsumer) -> None:
         self._consumer = consumer
+        self.aligner = ChunkAligner()
 
     async def earliest_offsets(self, *places: TP) -> dict[TP, int]:
         """Return the beginnings on the broker."""

@@ -1,4 +1,3 @@
-from collections.abc import Callable
 from importlib.metadata import version
 from itertools import pairwise
 from types import SimpleNamespace
@@ -15,10 +14,10 @@ from faust.types import TP
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.errors import ConfigError
+from schemas.ids import CHUNK_RECORDS
 from schemas.records import LOG_APPEND_TIME, SourceRecord
 from schemas.settings import Settings
-from streams.app import INTERACTIVE, AppPlan, create_app
+from streams.app import INTERACTIVE
 from streams.batch_delivery import (
     MAX_BATCHES_IN_MEMORY,
     BatchApp,
@@ -27,26 +26,7 @@ from streams.batch_delivery import (
     PartitionBatch,
     scheduler_of,
 )
-from streams.offsets import OutdatedClaimError, PartitionRange
-from streams.stands import PartitionStand, partition_stands
-
-TOPIC = "logs.raw"
-
-
-def kafka_record(partition: int, offset: int) -> ConsumerRecord:
-    return ConsumerRecord(
-        topic=TOPIC,
-        partition=partition,
-        offset=offset,
-        timestamp=1_000 + offset,
-        timestamp_type=LOG_APPEND_TIME,
-        key=b"key",
-        value=b"value",
-        checksum=None,
-        serialized_key_size=3,
-        serialized_value_size=5,
-        headers=(("h", b"1"),),
-    )
+from tests.unit.streams.batch_app import TOPIC, consumer_of, kafka_record, make_app
 
 
 @st.composite
@@ -111,6 +91,18 @@ def test_partitions_take_turns() -> None:
         (1, 2),
         (0, 2),
         (0, 1),
+    ]
+
+
+def test_batches_that_others_follow_end_where_a_chunk_ends() -> None:
+    fetched = {TP(TOPIC, 0): [kafka_record(0, offset) for offset in range(100, 12_300)]}
+
+    batches = scheduler_of(5_000)().iterate(fetched)
+
+    assert [(batch.follows, batch.offset) for _, batch in batches] == [
+        (100, 4_095),
+        (4_096, 8_191),
+        (8_192, 12_299),
     ]
 
 
@@ -190,6 +182,7 @@ def test_faust_reads_each_of_the_record_fields(missing: str) -> None:
     ("owner", "name"),
     [
         (driver.AIOKafkaConsumerThread, "_create_worker_consumer"),
+        (driver.AIOKafkaConsumerThread, "_fetch_records"),
         (driver.AIOKafkaConsumerThread, "earliest_offsets"),
         (driver.AIOKafkaConsumerThread, "highwaters"),
         (driver.AIOKafkaConsumerThread, "seek"),
@@ -209,20 +202,7 @@ def test_what_we_override_or_call_exists(owner: type, name: str) -> None:
 
 @pytest.fixture
 async def app() -> BatchApp:
-    # Within the test's loop, else Faust makes one of its own.
-    plan = AppPlan(name="logs", topics=[TOPIC], policy=INTERACTIVE, instance_id="host-logs-0")
-
-    async def claim(*_: object) -> dict[tuple[str, int], int]:
-        return {}
-
-    async def run_agent(_: object) -> None:
-        return
-
-    return create_app(Settings(group_prefix="test"), plan, claim=claim, run_agent=run_agent)
-
-
-def consumer_of(app: BatchApp) -> Any:  # private names have no types
-    return app.consumer
+    return make_app()
 
 
 async def test_the_apps_consumer_is_ours(app: BatchApp) -> None:
@@ -262,10 +242,6 @@ async def test_a_gap_costs_nothing(app: BatchApp) -> None:
     await consumer._add_gap(TP(TOPIC, 0), 0, 10**9)
 
     assert not consumer._gap[TP(TOPIC, 0)]
-
-
-async def test_an_app_that_has_not_joined_its_group_stands_nowhere(app: BatchApp) -> None:
-    assert await partition_stands(app, {}) == []
 
 
 async def test_nothing_is_fetched_while_enough_batches_wait(app: BatchApp) -> None:
@@ -311,115 +287,18 @@ async def test_what_was_fetched_before_the_claim_is_not_delivered(
     assert await consumer._getmany(active_partitions=set(), timeout=1.0) == {TP(TOPIC, 1): [2]}
 
 
-class Broker:
-    """What a consumer thread is asked during a claim; the end moves on between two looks."""
-
-    def __init__(self, *ends: int) -> None:
-        self._ends = iter(ends)
-        self.sought: dict[TP, int] = {}
-
-    async def earliest_offsets(self, *places: TP) -> dict[TP, int]:
-        return dict.fromkeys(places, 0)
-
-    async def highwaters(self, *places: TP) -> dict[TP, int]:
-        return dict.fromkeys(places, next(self._ends))
-
-    def seek(self, place: TP, offset: int) -> None:
-        self.sought[place] = offset
-
-
-async def claim_with_60_stored(
-    held: list[PartitionRange], _: Callable[[], bool]
-) -> dict[tuple[str, int], int]:
-    """Refuse as the database does while the broker seems to have less than is stored."""
-    if held[0].end < 60:
-        raise ConfigError("made anew")
-    return {(TOPIC, 0): 60}
-
-
-async def test_a_claim_that_waited_is_not_taken_for_a_topic_made_anew(
-    app: BatchApp, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("aligns", "count"), [(True, CHUNK_RECORDS), (False, 5_000)])
+async def test_the_beginning_of_a_chunk_is_held_back_where_that_is_wanted(
+    app: BatchApp, monkeypatch: pytest.MonkeyPatch, aligns: bool, count: int
 ) -> None:
-    """While it waited the former owner stored what had come since we asked for the end."""
-    consumer, broker = consumer_of(app), Broker(50, 61)
-    app.claim = claim_with_60_stored
-    monkeypatch.setattr(consumer, "_thread", broker)
-    monkeypatch.setattr(consumer, "assignment", lambda: {TP(TOPIC, 0)})
+    place, app.aligns_chunks = TP(TOPIC, 0), aligns
 
-    await consumer.seek_to_committed()
+    async def fetch(*_: object) -> dict[TP, list[ConsumerRecord]]:
+        return {place: [kafka_record(0, offset) for offset in range(5_000)]}
 
-    assert broker.sought == {TP(TOPIC, 0): 60}
+    monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_fetch_records", fetch)
+    fetched_from = SimpleNamespace(last_stable_offset=lambda _: 10_000)
 
+    records = await consumer_of(app)._thread._fetch_records(fetched_from, set())
 
-async def test_a_topic_that_stays_shorter_than_what_is_stored_is_refused(
-    app: BatchApp, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    consumer = consumer_of(app)
-    app.claim = claim_with_60_stored
-    monkeypatch.setattr(consumer, "_thread", Broker(50, 50, 50))
-    monkeypatch.setattr(consumer, "assignment", lambda: {TP(TOPIC, 0)})
-
-    with pytest.raises(ConfigError, match="made anew"):
-        await consumer.seek_to_committed()
-
-
-async def test_nothing_is_claimed_while_the_group_shares_its_partitions_anew(
-    app: BatchApp, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    consumer, broker = consumer_of(app), Broker(60)
-    seen: list[bool] = []
-
-    async def claim_in_a_rebalance(
-        _: list[PartitionRange], is_current: Callable[[], bool]
-    ) -> dict[tuple[str, int], int]:
-        seen.append(is_current())
-        app.on_rebalance_start()
-        seen.append(is_current())
-        raise OutdatedClaimError
-
-    app.claim = claim_in_a_rebalance
-    monkeypatch.setattr(consumer, "_thread", broker)
-    monkeypatch.setattr(consumer, "assignment", lambda: {TP(TOPIC, 0)})
-    claimed = await consumer.seek_to_committed()
-
-    assert (claimed, broker.sought, seen) == ({}, {}, [True, False])
-
-
-async def stand_after_a_claim_at_60(
-    app: BatchApp, monkeypatch: pytest.MonkeyPatch, *, delivered: int, stored: dict[Any, int]
-) -> PartitionStand:
-    """Return how a partition stands that was claimed at 60 and fetched to its end."""
-    consumer, place = consumer_of(app), TP(TOPIC, 0)
-
-    async def position(_: TP) -> int:
-        return delivered
-
-    async def highwaters(*places: TP) -> dict[TP, int]:
-        return dict.fromkeys(places, delivered)
-
-    monkeypatch.setattr(consumer, "assignment", lambda: {place})
-    monkeypatch.setattr(consumer, "position", position)
-    monkeypatch.setattr(consumer, "highwaters", highwaters)
-    consumer.scheduler.claimed[place] = 60
-    consumer.scheduler.positions[place] = delivered
-    (stand,) = await partition_stands(app, stored)
-    return stand
-
-
-async def test_a_partition_whose_first_batches_were_lost_is_waiting(
-    app: BatchApp, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stand = await stand_after_a_claim_at_60(app, monkeypatch, delivered=80, stored={})
-
-    assert (stand.stored, stand.is_waiting, stand.lag) == (60, True, 20)
-
-
-async def test_a_partition_that_another_worker_had_meanwhile_is_not(
-    app: BatchApp, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What this one stored before it lost the partition is older than what it claimed."""
-    stored = {(TOPIC, 0): 40}
-
-    stand = await stand_after_a_claim_at_60(app, monkeypatch, delivered=60, stored=stored)
-
-    assert (stand.stored, stand.is_waiting) == (60, False)
+    assert len(records[place]) == count
