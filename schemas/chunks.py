@@ -5,6 +5,9 @@ alone: MessagePack of the columns below, compressed by zstd with a fixed level. 
 (services, hosts, severities, shapes) are dictionary-coded, offsets and times are differences, and a
 record's raw text is kept as a prefix where it ends with the body. Integers of attributes beyond 64
 bits become text.
+
+Texts lie as they compress best: bodies by shape, each with its raw text where that is kept whole,
+then the prefixes in the order of the lines. (Format 1, which is still read: body, raw, body, raw.)
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,7 +21,8 @@ import zstandard
 from schemas.events import LogEvent
 from schemas.ids import CHUNK_RECORDS, RecordId
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
+_INTERLEAVED: Final = 1
 ZSTD_LEVEL: Final = 3
 # An open chunk lies in pieces on these grids, coarsest first; the rest is its tail.
 PIECE_GRIDS: Final = (CHUNK_RECORDS, 256, 16)
@@ -26,6 +30,7 @@ MAX_PIECE_BYTES: Final = 1 << 31
 
 _MAX_BYTE_CODES: Final = 256
 _RAW_ABSENT, _RAW_PREFIX, _RAW_WHOLE, _RAW_BASE64 = range(4)
+_KEPT_WHOLE: Final = frozenset({_RAW_WHOLE, _RAW_BASE64})
 
 _T = TypeVar("_T")
 
@@ -75,7 +80,7 @@ class _Packed(msgspec.Struct, array_like=True):
     hosts: _Coded[str | None]
     shape_ids: _Coded[int]
     raw_forms: bytes
-    texts: list[str]  # body, raw, body, raw ...: neighbours compress best
+    texts: list[str]
     attributes: list[dict[str, Any] | None]
     # sparse: (line number, value)
     traces: list[tuple[int, str | None, str | None]]
@@ -92,7 +97,8 @@ def pack_lines(lines: Sequence[StoredLine]) -> bytes:
     The same lines always give the same bytes.
     """
     events = [line.event for line in lines]
-    raw_forms, texts = _pack_texts(lines)
+    shape_ids = _code([line.shape_id for line in lines])
+    raw_forms, texts = _pack_texts(lines, shape_ids.codes)
     packed = _Packed(
         version=FORMAT_VERSION,
         offset_steps=_steps([line.offset for line in lines]),
@@ -102,7 +108,7 @@ def pack_lines(lines: Sequence[StoredLine]) -> bytes:
         severity_texts=_code([event.severity_text for event in events]),
         services=_code([event.service for event in events]),
         hosts=_code([event.host for event in events]),
-        shape_ids=_code([line.shape_id for line in lines]),
+        shape_ids=shape_ids,
         raw_forms=raw_forms,
         texts=texts,
         attributes=[event.attributes or None for event in events],
@@ -153,7 +159,7 @@ class PieceBodies:
         packed = _decode_payload(payload)
         self._offsets = list(_sums(packed.offset_steps))
         self._times = list(_sums(packed.event_ns_steps))
-        self._bodies = packed.texts[::2]
+        self._bodies, _ = _unpack_texts(packed)
         self._rows_of: dict[int, list[int]] = {}
         for row, shape_id in enumerate(_decode(packed.shape_ids)):
             self._rows_of.setdefault(shape_id, []).append(row)
@@ -188,7 +194,7 @@ def _decode_payload(payload: bytes) -> _Packed:
         packed = _UNPACKER.decode(plain)
     except (zstandard.ZstdError, msgspec.MsgspecError) as exc:
         raise ValueError("not a chunk piece") from exc
-    if packed.version != FORMAT_VERSION:
+    if packed.version not in (_INTERLEAVED, FORMAT_VERSION):
         raise ValueError(f"chunk format {packed.version}, this program reads {FORMAT_VERSION}")
     return packed
 
@@ -196,6 +202,7 @@ def _decode_payload(payload: bytes) -> _Packed:
 def _lines(packed: _Packed) -> Iterator[StoredLine]:
     traces = {number: (trace, span) for number, trace, span in packed.traces}
     headlines = dict(packed.headlines)
+    bodies, raws = _unpack_texts(packed)
     columns = zip(
         _sums(packed.offset_steps),
         _sums(packed.record_ms_steps),
@@ -206,8 +213,8 @@ def _lines(packed: _Packed) -> Iterator[StoredLine]:
         _decode(packed.hosts),
         _decode(packed.shape_ids),
         packed.raw_forms,
-        packed.texts[::2],
-        packed.texts[1::2],
+        bodies,
+        raws,
         packed.attributes,
         strict=True,
     )
@@ -238,20 +245,56 @@ def _lines(packed: _Packed) -> Iterator[StoredLine]:
         )
 
 
-def _pack_texts(lines: Sequence[StoredLine]) -> tuple[bytes, list[str]]:
-    """Return how each line's raw text is kept, and the texts: body, raw, body, raw ..."""
+def _pack_texts(lines: Sequence[StoredLine], codes: Sequence[int]) -> tuple[bytes, list[str]]:
+    """Return how each line's raw text is kept, and the texts; `codes` number the shapes."""
     forms = bytearray()
-    texts: list[str] = []
-    for line in lines:
+    wholes: dict[int, str] = {}
+    prefixes: list[str] = []
+    for number, line in enumerate(lines):
         body, raw = line.event.body, line.raw
-        form, kept = _RAW_ABSENT, ""
-        if raw is not None:
-            form, kept = _RAW_BASE64 if raw.is_base64 else _RAW_WHOLE, raw.text
-            if form == _RAW_WHOLE and kept.endswith(body):
-                form, kept = _RAW_PREFIX, kept[: len(kept) - len(body)]
-        forms.append(form)
-        texts += (body, kept)
-    return bytes(forms), texts
+        if raw is None:
+            forms.append(_RAW_ABSENT)
+        elif raw.is_base64 or not raw.text.endswith(body):
+            forms.append(_RAW_BASE64 if raw.is_base64 else _RAW_WHOLE)
+            wholes[number] = raw.text
+        else:
+            forms.append(_RAW_PREFIX)
+            prefixes.append(raw.text[: len(raw.text) - len(body)])
+    texts: list[str] = []
+    for number in _by_shape(codes):
+        texts.append(lines[number].event.body)
+        if number in wholes:
+            texts.append(wholes[number])
+    return bytes(forms), texts + prefixes
+
+
+def _unpack_texts(packed: _Packed) -> tuple[list[str], list[str]]:
+    """Return the body of each line, and what is kept of its raw text: '' for nothing.
+
+    Raises:
+        ValueError: there are more texts than lines have, or fewer.
+    """
+    texts, forms = packed.texts, packed.raw_forms
+    if packed.version == _INTERLEAVED:
+        return texts[::2], texts[1::2]
+    kept = len(forms) - forms.count(_RAW_ABSENT)
+    if len(packed.shape_ids.codes) != len(forms) or len(texts) != len(forms) + kept:
+        raise ValueError("not a chunk piece")
+    bodies, raws = [""] * len(forms), [""] * len(forms)
+    following = iter(texts)
+    for number in _by_shape(packed.shape_ids.codes):
+        bodies[number] = next(following)
+        if forms[number] in _KEPT_WHOLE:
+            raws[number] = next(following)
+    for number, form in enumerate(forms):
+        if form == _RAW_PREFIX:
+            raws[number] = next(following)
+    return bodies, raws
+
+
+def _by_shape(codes: Sequence[int]) -> list[int]:
+    """Return the numbers of the lines by shape, those of a shape in order."""
+    return sorted(range(len(codes)), key=codes.__getitem__)
 
 
 def _unpack_raw(form: int, text: str, body: str) -> RawText | None:

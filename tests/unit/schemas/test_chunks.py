@@ -1,4 +1,6 @@
+from collections.abc import Callable
 from copy import deepcopy
+from typing import Any
 
 import msgspec
 import pytest
@@ -140,12 +142,62 @@ def test_bytes_that_are_no_piece_are_refused(payload: bytes) -> None:
 
 
 def test_another_format_version_is_refused_with_both_numbers() -> None:
-    columns = msgspec.msgpack.decode(zstandard.decompress(pack_lines([stored_line(1)])))
+    columns = columns_of(pack_lines([stored_line(1)]))
     columns[0] = FORMAT_VERSION + 1
     payload = zstandard.compress(msgspec.msgpack.encode(columns))
 
     with pytest.raises(ValueError, match=f"chunk format {FORMAT_VERSION + 1}, .* reads"):
         unpack_lines(payload)
+
+
+TEXTS_AT, RAW_FORMS_AT = 10, 9
+KINDS_OF_RAW = [
+    ("a", RawText("Mar 14 a")),
+    ("b", None),
+    ("a", RawText('{"message":"a"}')),
+    ("c", RawText("YzpA", is_base64=True)),
+    ("b", RawText("b")),
+]
+
+
+def lines_of_all_kinds() -> list[StoredLine]:
+    """Lines of three shapes that take turns, with raw texts of each kind."""
+    return [
+        msgspec.structs.replace(stored_line(number, body=body), shape_id=ord(body), raw=raw)
+        for number, (body, raw) in enumerate(KINDS_OF_RAW)
+    ]
+
+
+def columns_of(payload: bytes) -> list[Any]:
+    columns: list[Any] = msgspec.msgpack.decode(zstandard.decompress(payload))
+    return columns
+
+
+def test_texts_lie_by_shape_and_prefixes_behind_them() -> None:
+    columns = columns_of(pack_lines(lines_of_all_kinds()))
+
+    assert columns[TEXTS_AT] == ["a", "a", '{"message":"a"}', "b", "b", "c", "YzpA", "Mar 14 ", ""]
+    assert columns[RAW_FORMS_AT] == bytes([1, 0, 2, 3, 1])
+
+
+def test_pieces_of_the_first_format_are_read() -> None:
+    lines = lines_of_all_kinds()
+    columns = columns_of(pack_lines(lines))
+    columns[0] = 1
+    columns[TEXTS_AT] = ["a", "Mar 14 ", "b", "", "a", '{"message":"a"}', "c", "YzpA", "b", ""]
+
+    assert unpack_lines(zstandard.compress(msgspec.msgpack.encode(columns))) == lines
+
+
+@pytest.mark.parametrize("change", [list[str].pop, lambda texts: texts.append("one more")])
+def test_a_piece_with_a_text_too_many_or_missing_is_refused(
+    change: Callable[[list[str]], object],
+) -> None:
+    columns = columns_of(pack_lines(lines_of_all_kinds()))
+    change(columns[TEXTS_AT])
+
+    with pytest.raises(ValueError, match="not a chunk piece"):
+        unpack_lines(zstandard.compress(msgspec.msgpack.encode(columns)))
 
 
 CHUNK_STARTS = st.integers(0, 2**40).map(lambda number: number * CHUNK_RECORDS)
