@@ -193,7 +193,8 @@ class LineFeed(Feed[NewLines[_V]]):
 
     async def _lines(self, partition: Partition, first: int, end: int) -> list[LogLine]:
         bounds = PieceBounds(*partition, first, end, 0, end - first)
-        rows = await self._database.fetch(SELECT_PAYLOADS, *partition, first, end, bounds.shelf)
+        async with self._database.read_lines() as connection:
+            rows = await connection.fetch(SELECT_PAYLOADS, *partition, first, end, bounds.shelf)
         return await decode_rows(rows, bounds)
 
 
