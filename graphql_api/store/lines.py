@@ -215,8 +215,9 @@ class _Scan(Generic[_V]):
 
     async def pieces(self, connection: Connection, count: int) -> Sequence[asyncpg.Record]:
         """Return the next pieces that can match, of those that one look takes in."""
+        newest_ms = min(self._place[0], self._until_ms)
         look = next_look(
-            self._shelves, self._wanted.since_ms, self._place[0], at_least=self._shelves_looked_into
+            self._shelves, self._wanted.since_ms, newest_ms, at_least=self._shelves_looked_into
         )
         self._shelves_looked_into = look.shelves
         found = await self._select(connection, count, look)

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
+from graphql_api.store.database import Database
+from graphql_api.store.lines import SELECT_PIECES, LineFilter, LineReader
 from graphql_api.store.shelves import REFRESH_S, ShelfCache
 from schemas.db.pool import Connection
 from schemas.ids import RecordId, encode_record_id
@@ -76,6 +78,23 @@ async def test_filters_look_into_all_shelves(api: Api, spread: Connection) -> No
 
     assert found == [2]
     assert services == list(range(LINES - 2, -1, -3))
+
+
+async def test_a_page_deep_in_the_past_takes_one_look(database: str, spread: Connection) -> None:
+    pages = Database(database, max_connections=1, statement_timeout_s=10)
+    await pages.open()
+    reader = LineReader(pages, lambda line: line.record_id.offset, cache_lines=LINES)
+    seen: list[asyncpg.connection.LoggedQuery] = []
+    async with pages.read_lines() as lent:
+        lent.add_query_logger(seen.append)
+
+    for oldest in (100, 500, 1_400):
+        place = (make_line(oldest).record_ms, RecordId("logs.raw", 0, oldest))
+        page = await reader.newest(LineFilter(), 5, after=place)
+        assert page.views == list(range(oldest - 1, oldest - 6, -1))
+    await pages.close()
+
+    assert [one.query for one in seen].count(SELECT_PIECES) == 3
 
 
 async def test_a_late_record_on_a_new_shelf_takes_its_place(api: Api, spread: Connection) -> None:
