@@ -1,5 +1,6 @@
 """An app that is not started, and records as aiokafka gives them."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 from aiokafka.structs import ConsumerRecord
@@ -32,8 +33,17 @@ def consumer_of(app: BatchApp) -> Any:  # private names have no types
     return app.consumer
 
 
-def make_app() -> BatchApp:
-    """Return an app of one topic; called within the test's loop, else Faust makes its own."""
+async def unstarted_app() -> AsyncIterator[BatchApp]:
+    """Yield an app of one topic; within the test's loop, else Faust makes its own.
+
+    The loop of its consumer's thread would be collected some time later, in no good order.
+    """
+    app = _make_app()
+    yield app
+    consumer_of(app)._thread.thread_loop.close()
+
+
+def _make_app() -> BatchApp:
     plan = AppPlan(name="logs", topics=[TOPIC], policy=INTERACTIVE, instance_id="host-logs-0")
 
     async def claim(*_: object) -> dict[tuple[str, int], int]:

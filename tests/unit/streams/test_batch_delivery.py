@@ -26,7 +26,7 @@ from streams.batch_delivery import (
     PartitionBatch,
     scheduler_of,
 )
-from tests.unit.streams.batch_app import TOPIC, consumer_of, kafka_record, make_app
+from tests.unit.streams.batch_app import TOPIC, consumer_of, kafka_record, unstarted_app
 
 
 @st.composite
@@ -200,9 +200,7 @@ def test_what_we_override_or_call_exists(owner: type, name: str) -> None:
     assert callable(getattr(owner, name))
 
 
-@pytest.fixture
-async def app() -> BatchApp:
-    return make_app()
+app = pytest.fixture(unstarted_app)
 
 
 async def test_the_apps_consumer_is_ours(app: BatchApp) -> None:

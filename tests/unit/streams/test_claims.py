@@ -12,12 +12,9 @@ from streams.batch_delivery import BatchApp
 from streams.chunk_alignment import ChunkAligner
 from streams.offsets import OutdatedClaimError, PartitionRange
 from streams.stands import PartitionStand, partition_stands
-from tests.unit.streams.batch_app import TOPIC, consumer_of, kafka_record, make_app
+from tests.unit.streams.batch_app import TOPIC, consumer_of, kafka_record, unstarted_app
 
-
-@pytest.fixture
-async def app() -> BatchApp:
-    return make_app()
+app = pytest.fixture(unstarted_app)
 
 
 class Broker:
