@@ -31,6 +31,7 @@ from graphql_api.auth import administration
 from graphql_api.auth.administration import Actor
 from graphql_api.auth.principal import Origin, Principal, Role
 from schemas.db.migrate import migrate
+from schemas.db.pool import Connection
 from schemas.settings import Settings
 from schemas.telemetry import configure_logging
 from tests.integration.graphql_api.seeding import make_line, seed_lines
@@ -151,12 +152,18 @@ async def prepare(dsn: str) -> str:
         ],
     )
     await connection.execute("CREATE INDEX ON plain (created_at DESC)")
+    key = await make_key(connection)
+    await connection.execute("ANALYZE")
+    await connection.close()
+    return key
+
+
+async def make_key(connection: Connection) -> str:
+    """Return a viewer's API key."""
     async with connection.transaction():
         key = await administration.create_api_key(
             connection, ACTOR, name="bench", role=Role.VIEWER, days=1
         )
-    await connection.execute("ANALYZE")
-    await connection.close()
     return key.secret
 
 
