@@ -27,7 +27,7 @@ class InvalidIdError(ValueError):
         super().__init__("not a valid id")
 
 
-class RecordId(msgspec.Struct, frozen=True, order=True):
+class RecordId(msgspec.Struct, frozen=True, order=True, gc=False):
     """Where an event came from: its record, and its index within the record."""
 
     topic: str

@@ -25,7 +25,7 @@ LineTest: TypeAlias = Callable[[StoredLine], bool]
 _V = TypeVar("_V")
 
 
-class LogLine(msgspec.Struct, frozen=True):
+class LogLine(msgspec.Struct, frozen=True, gc=False):
     """A stored line with its coordinates and its record's raw text."""
 
     record_id: RecordId
