@@ -1,7 +1,8 @@
 """Writes the lines themselves: the pieces of the chunks a batch touches."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any, Final
 
 import msgspec
@@ -48,8 +49,8 @@ async def append_lines(
         changed = after[_common_length(before, after) :] if stays else after
         place = (changed[0][0], start + CHUNK_RECORDS)
         rewritten = await _take_pieces(connection, span, place, shelves)
-        added = [line for line in lines if start <= line.offset < start + CHUNK_RECORDS]
-        rows.extend(piece_rows(span, changed, rewritten + added, {chunk: shelves.newest}))
+        added = lines[_index_of(lines, start) : _index_of(lines, start + CHUNK_RECORDS)]
+        rows.extend(piece_rows(span, changed, [*rewritten, *added], {chunk: shelves.newest}))
     await insert_pieces(connection, rows)
 
 
@@ -111,14 +112,13 @@ def piece_rows(
 
     `lines` are in order of offset and within the bounds.
     """
-    position = 0
+    begin = 0
     for first, end in bounds:
-        begin = position
-        while position < len(lines) and lines[position].offset < end:
-            position += 1
+        position = _index_of(lines, end)
         if position > begin:
             columns = _columns(lines[begin:position])
             yield span.topic, span.partition, first, end, *columns, shelf_of[chunk_of(first)]
+        begin = position
 
 
 def _columns(lines: Sequence[StoredLine]) -> tuple[Any, ...]:
@@ -148,6 +148,11 @@ async def _take_pieces(
     )
     ordered = sorted(rows, key=itemgetter("first_offset"))
     return [line for row in ordered for line in unpack_lines(row["payload"])]
+
+
+def _index_of(lines: Sequence[StoredLine], offset: int) -> int:
+    """Return how many of the lines, which are in order, lie before the offset."""
+    return bisect_left(lines, offset, key=attrgetter("offset"))
 
 
 def _common_length(before: Sequence[object], after: Sequence[object]) -> int:
