@@ -7,6 +7,7 @@ counted is its CPU time, not the clock.
 
 import argparse
 import asyncio
+import gc
 import json
 import statistics
 import subprocess
@@ -70,7 +71,9 @@ def serve_ours(dsn: str, port: int) -> None:
         api_cost_per_second=1_000_000_000,
         api_max_sockets_per_sender=100_000,
     )
-    web.run_app(create_app(settings), host="127.0.0.1", port=port, print=None, access_log=None)
+    app = create_app(settings)
+    gc.freeze()  # as `aiops api` does
+    web.run_app(app, host="127.0.0.1", port=port, print=None, access_log=None)
 
 
 async def _pool(dsn: str) -> Any:
