@@ -185,18 +185,19 @@ async def _create_apps(
             task.handler, settings=settings, pool=pool, dead_letters=dead_letters, writer=writer
         )
         app = create_app(
-            settings, task.plan, claim=partial(_claim_for, agent, claim), run_agent=agent.run
+            settings, task.plan, claim=partial(claim_for, agent, claim), run_agent=agent.run
         )
         watched.append(Watched(app, agent.stored, agent.refused))
     return watched
 
 
-async def _claim_for(
+async def claim_for(
     agent: BatchAgent[Any],
     claim: ClaimPartitions,
     held: list[PartitionRange],
     is_current: Callable[[], bool],
 ) -> Mapping[tuple[str, int], int]:
+    """Claim partitions for an agent, which forgets that it was refused."""
     claimed = await claim(held, is_current)
     agent.note_claimed(claimed)
     return claimed

@@ -34,7 +34,7 @@ LONGEST_QUIET_S: Final = 1.5
 PATIENCE_S: Final = 900.0
 POLL_S: Final = 0.25
 MENDED_BY_A_RESTART: Final = frozenset(
-    {"LostBatchError", "OffsetOutOfRangeError", "StalledError", "TransientError"}
+    {"DisplacedError", "LostBatchError", "OffsetOutOfRangeError", "StalledError", "TransientError"}
 )
 
 Fault: TypeAlias = Callable[["Schedule"], Awaitable[None]]

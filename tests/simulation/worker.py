@@ -25,10 +25,10 @@ from streams.batch_delivery import (
 )
 from streams.chunk_alignment import ChunkAligner
 from streams.dead_letters import DeadLetterProducer
-from streams.health import CHECK_INTERVAL_S, StallDetector
+from streams.health import CHECK_INTERVAL_S, RefusalDetector, StallDetector
 from streams.stands import partition_stands
 from streams.topic_check import TopicInfo
-from streams.worker import claim_partitions
+from streams.worker import claim_for, claim_partitions
 from tests.simulation.kafka import FakeConsumer
 from tests.simulation.numbers import NumbersHandler, PreparedNumber
 from tests.simulation.postgres import FakePool
@@ -119,8 +119,6 @@ class _Life:
         self.pool = pool
         self._consumer = consumer
         self._scheduler: BatchScheduler = scheduler_of(BATCH_RECORDS)()
-        claim = partial(claim_partitions, cast("Pool", pool), writer, topics)
-        self._seat = _Seat(consumer, claim, self._scheduler)
         self._agent = BatchAgent[PreparedNumber](
             NumbersHandler(),
             settings=Settings(),
@@ -128,6 +126,8 @@ class _Life:
             dead_letters=DeadLetterProducer("simulated:9092"),
             writer=writer,
         )
+        claim = partial(claim_partitions, cast("Pool", pool), writer, topics)
+        self._seat = _Seat(consumer, partial(claim_for, self._agent, claim), self._scheduler)
         self._queue: asyncio.Queue[PartitionBatch] = asyncio.Queue(QUEUED_BATCHES)
         self._told = asyncio.Event()
         self._claimed = asyncio.Event()
@@ -198,7 +198,7 @@ class _Life:
 
     async def _watch(self) -> None:
         """Bark as the worker's watchdog does."""
-        detector, clock = StallDetector(), asyncio.get_running_loop()
+        stalls, refusals, clock = StallDetector(), RefusalDetector(), asyncio.get_running_loop()
         app = SimpleNamespace(consumer=self._seat, rebalancing=False)
         while True:
             await asyncio.sleep(CHECK_INTERVAL_S)
@@ -206,7 +206,9 @@ class _Life:
                 # A broker that is away stalls nobody.
                 with contextlib.suppress(TimeoutError):
                     stands = await partition_stands(cast("BatchApp", app), self._agent.stored)
-                    detector.observe(clock.time(), stands, is_database_well=True)
+                    stalls.observe(clock.time(), stands, is_database_well=True)
+                    ours = {(stand.topic, stand.partition) for stand in stands}
+                    refusals.observe("simulated", ours & self._agent.refused)
 
 
 async def _first_failure(*parts: Coroutine[Any, Any, None]) -> None:
