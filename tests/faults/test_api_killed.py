@@ -17,7 +17,7 @@ from tests.integration.graphql_api.conftest import LOGIN, PASSWORD, create_users
 from tests.ledger import PATIENCE_S, POLL_S, read_topic
 from tests.workers import AiopsProcess, running
 
-pytestmark = [pytest.mark.integration, pytest.mark.fault, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration, pytest.mark.fault, pytest.mark.timeout(1_200)]
 
 SUBMIT = "mutation($text: String!) { summarizeLog(raw: $text) { id } }"
 CLIENTS = 8
