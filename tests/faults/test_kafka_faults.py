@@ -67,6 +67,7 @@ def wait_until_in_sync(stream: LogStream, replicas: int) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(1_800)
 @pytest.mark.parametrize("rounds", [5, 60], ids=["short", "long"])
 async def test_a_member_that_comes_and_goes(log_stream: LogStream, rounds: int) -> None:
     """Killed or stopped in order, by chance; the other one goes on all the while."""

@@ -51,6 +51,7 @@ async def test_a_worker_killed_ten_times_in_mid_batch(log_stream: LogStream, see
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(1_800)
 @pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_a_worker_killed_fifty_times_in_mid_batch(log_stream: LogStream, seed: int) -> None:
     pauses = await kill_often(log_stream, records=5 * RECORDS, kills=50, seed=seed)
