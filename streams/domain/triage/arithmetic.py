@@ -25,12 +25,14 @@ _LARGEST_EXPONENT: Final = 500.0
 
 def exp(x: Floats) -> Floats:
     """Return e to the power of each value; values beyond +-500 count as +-500."""
-    bounded = np.clip(x, -_LARGEST_EXPONENT, _LARGEST_EXPONENT)
+    bounded = np.minimum(np.maximum(x, -_LARGEST_EXPONENT), _LARGEST_EXPONENT)
     power = np.rint(bounded * _INVERSE_LN2)
     rest = bounded - power * _LN2_HIGH - power * _LN2_LOW
-    total = np.full_like(rest, _EXP_TERMS[0])
-    for term in _EXP_TERMS[1:]:
-        total = total * rest + term
+    total = rest * _EXP_TERMS[0]
+    for term in _EXP_TERMS[1:-1]:
+        total += term
+        total *= rest
+    total += _EXP_TERMS[-1]
     return np.ldexp(total, power.astype(np.int32))
 
 
@@ -39,16 +41,19 @@ def log(x: Floats) -> Floats:
     mantissa, exponent = np.frexp(x)
     ratio = (mantissa - 1.0) / (mantissa + 1.0)
     square = ratio * ratio
-    total = np.full_like(ratio, _LOG_TERMS[0])
-    for term in _LOG_TERMS[1:]:
-        total = total * square + term
+    total = square * _LOG_TERMS[0]
+    for term in _LOG_TERMS[1:-1]:
+        total += term
+        total *= square
+    total += _LOG_TERMS[-1]
     return 2.0 * ratio * total + exponent * (_LN2_HIGH + _LN2_LOW)
 
 
 def logistic(x: Floats) -> Floats:
     """Return 1 / (1 + e^-x), from a table in steps of 1/1024; beyond +-24 it stays."""
-    steps = np.rint(np.clip(x, -_TABLE_END, _TABLE_END) * _TABLE_STEPS).astype(np.int64)
-    return _LOGISTIC[steps + _TABLE_END * _TABLE_STEPS]
+    bounded = np.minimum(np.maximum(x, -_TABLE_END), _TABLE_END)
+    steps = np.rint(bounded * _TABLE_STEPS).astype(np.int64)
+    return np.asarray(_LOGISTIC[steps + _TABLE_END * _TABLE_STEPS])
 
 
 def softmax(x: Floats) -> Floats:

@@ -9,7 +9,7 @@ import numpy as np
 from streams.domain.triage.arithmetic import Floats
 from streams.domain.triage.hashing import Indices
 
-MAX_OUTCOMES: Final = 1_500
+MAX_OUTCOMES: Final = 500
 # With fewer outcomes the raw score is all there is, and nobody should rely on it.
 MIN_OUTCOMES: Final = 100
 EARLY_CAP: Final = 0.7
@@ -18,8 +18,8 @@ REFRESH_EVERY: Final = 50
 _RAW_SHARE: Final = 0.02
 _MIN_BIN: Final = 20
 _MAX_BINS: Final = 40
-# Half a right and half a wrong answer for each pool: no share is exactly 0 or 1.
-_PRIOR: Final = 1.0
+# A right and a wrong answer for each pool: no share is 0 or 1, and small pools promise less.
+_PRIOR: Final = 2.0
 
 
 class Outcome(msgspec.Struct, frozen=True, array_like=True):
@@ -46,7 +46,7 @@ class Calibrator(msgspec.Struct, kw_only=True):
     curve: Curve = Curve()
 
     def record(self, score: float, *, is_right: bool) -> None:
-        """Add the outcome of an answer; the oldest beyond 1,500 is forgotten."""
+        """Add the outcome of an answer; the oldest beyond the last 500 is forgotten."""
         outcome = Outcome(score, is_right)
         if len(self.outcomes) < MAX_OUTCOMES:
             self.outcomes.append(outcome)

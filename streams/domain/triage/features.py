@@ -74,14 +74,16 @@ class Reading(NamedTuple):
     """A ticket as the learner sees it.
 
     `slots` are hashed feature numbers, ascending within a group; `terms` the distinct words, then
-    the metadata entries; `words` the words in order, those of the
-    title first; `stems` leads from the beginnings of words to the first term that has it.
+    the metadata entries; `text_size` how many features are the text's, which come first; `words`
+    the words in order, those of the title first; `stems` leads from the beginnings of words to the
+    first term that has it.
     """
 
     slots: Slots
     shape: Shape
     terms: tuple[str, ...]
     word_count: int
+    text_size: int
     words: tuple[str, ...]
     stems: dict[str, int]
     title_length: int
@@ -102,7 +104,7 @@ def read_ticket(ticket: TicketEvent) -> Reading:
     for section, hashed in ((TITLE, title), (BODY, body)):
         if hashed is not None:
             builder.add_text(hashed, section)
-    word_count = len(builder.terms)
+    word_count, text_groups = len(builder.terms), len(builder.groups)
     builder.add_meta(ticket)
     slots, shape = _count(builder.groups)
     return Reading(
@@ -110,6 +112,7 @@ def read_ticket(ticket: TicketEvent) -> Reading:
         shape=shape,
         terms=tuple(term.lstrip() for term in builder.terms),
         word_count=word_count,
+        text_size=shape.bounds[text_groups],
         words=tuple(builder.words),
         stems=_stems_of(builder.words, builder.terms),
         title_length=len(title.words) if title is not None else 0,

@@ -13,15 +13,16 @@ from streams.domain.triage.features import Reading
 from streams.domain.triage.label_names import LabelNames
 from streams.domain.triage.learner import FieldLearner, LearnerState
 from streams.domain.triage.lexicon import Evidence, Lexicon
-from streams.domain.triage.memory import Memory
-from streams.domain.triage.vocabulary import Rows, Values, Vocabulary
+from streams.domain.triage.memory import Example, Memory
+from streams.domain.triage.prototypes import Prototypes, PrototypeState
+from streams.domain.triage.vocabulary import Rows, Values
 
 # After this many answers, prior knowledge counts half.
 _PRIOR_ANSWERS: Final = 300.0
 _PRIOR_UNTIL: Final = 10_000
 # Few answers are gone over more often: (up to so many answers, so many old ones each).
 _REPLAYS: Final = ((300, 8), (1_000, 4))
-_STEADY_REPLAYS: Final = 1
+_STEADY_REPLAYS: Final = 2
 _MAX_STEPS: Final = 60
 _HELD_MARGIN: Final = 0.05
 _MULTIPLIER: Final = 6364136223846793005
@@ -32,13 +33,12 @@ _WORD: Final = (1 << 64) - 1
 class Scored(NamedTuple):
     """The margins of the labels that may be given, in label order, and where they came from.
 
-    `contributions` is what each feature adds to each column, `evidence` what prior knowledge does.
+    `evidence` is what prior knowledge adds to the columns.
     """
 
     labels: tuple[str, ...]
     margins: Floats
     columns: npt.NDArray[np.int64]
-    contributions: Values
     evidence: list[Evidence]
 
 
@@ -46,6 +46,7 @@ class FieldState(msgspec.Struct, frozen=True, kw_only=True):
     """What a snapshot holds of a field."""
 
     learner: LearnerState
+    prototypes: PrototypeState
     calibrator: Calibrator
     replay_state: int
 
@@ -56,6 +57,7 @@ class FieldModel:
     def __init__(self, lexicon: Lexicon, config: FieldConfig) -> None:
         self.lexicon = lexicon
         self.learner = FieldLearner()
+        self.prototypes = Prototypes()
         self.calibrator = Calibrator(wanted_precision=config.wanted_precision)
         self.replay_state = 1
         self.names = LabelNames()
@@ -64,21 +66,30 @@ class FieldModel:
 
     def score(self, reading: Reading, rows: Rows, values: Values) -> Scored:
         """Return the margins for a ticket."""
-        learner = self.learner
-        contributions = learner.contributions(rows, values)
-        margins = learner.margins(contributions)
         evidence = self._evidence(reading)
-        for _, column, weight in evidence:
-            margins[column] += weight
+        margins = self.learner.margins(rows, values)
+        margins += self._given(reading, rows, values, evidence)
         columns = self.eligible_columns()
-        labels = tuple(learner.labels[column] for column in columns.tolist())
-        return Scored(labels, margins[columns], columns, contributions, evidence)
+        labels = tuple(self.learner.labels[column] for column in columns.tolist())
+        return Scored(labels, margins[columns], columns, evidence)
+
+    def weights_of(self, reading: Reading, rows: Rows, column: int) -> Values:
+        """Return what a unit of each feature of a ticket adds to the margin of a label."""
+        weights = self.learner.weights_of(rows, column)
+        text = slice(0, reading.text_size)
+        weights[text] += self.prototypes.weights(rows[text], column)
+        return weights
+
+    def prior_of(self, column: int) -> float:
+        """Return the margin at which a label starts: how common it is."""
+        return float(self.learner.bias[column] + self.prototypes.priors()[column])
 
     def column_of(self, label: str) -> int:
         """Return the column of a label, a new one if need be."""
         column = self.learner.add_label(label)
         if column == self.names.label_count:
             self.names.add(label)
+            self.prototypes.add_label()
         return column
 
     def prior_share(self) -> float:
@@ -120,18 +131,19 @@ class FieldModel:
         """Take an answer in: go over old ground first, then step until the answer holds."""
         column = self.column_of(label)
         self.learner.answers[column] += 1
+        text = slice(0, reading.text_size)
+        self.prototypes.add(rows[text], values[text], column)
         self._replay(history)
         self.learner.step(rows, values, column)
-        for number in range(_MAX_STEPS):
-            if self._holds(self.score(reading, rows, values), label):
-                return
-            # What five steps do not mend, larger ones will: an empty ticket moves little at a time.
-            self.learner.step(rows, values, column, pace=2.0 ** (number // 5))
+        self._hold(
+            column, rows, values, self._given(reading, rows, values, self._evidence(reading))
+        )
 
     def state(self) -> FieldState:
         """Return what is needed to go on from here."""
         return FieldState(
             learner=self.learner.state(),
+            prototypes=self.prototypes.state(),
             calibrator=self.calibrator,
             replay_state=self.replay_state,
         )
@@ -139,6 +151,7 @@ class FieldModel:
     def restore(self, state: FieldState) -> None:
         """Go on from `state`."""
         self.learner = FieldLearner.from_state(state.learner)
+        self.prototypes = Prototypes.from_state(state.prototypes)
         self.names = LabelNames()
         for label in self.learner.labels:
             self.names.add(label)
@@ -159,31 +172,46 @@ class FieldModel:
     def _is_guess_wrong(self) -> bool:
         return self.lexicon.is_builtin and len(self.learner.labels) > len(self.lexicon.labels)
 
-    def _holds(self, scored: Scored, label: str) -> bool:
-        if label not in scored.labels:
-            return True
-        own = scored.labels.index(label)
-        others = np.delete(scored.margins, own)
-        return bool(scored.margins[own] > others.max(initial=-np.inf) + _HELD_MARGIN)
+    def _given(
+        self, reading: Reading, rows: Rows, values: Values, evidence: list[Evidence]
+    ) -> Floats:
+        """Return what a ticket's margins are before the learner has its say."""
+        text = slice(0, reading.text_size)
+        given = self.prototypes.margins(rows[text], values[text])
+        for _, column, weight in evidence:
+            given[column] += weight
+        return given
+
+    def _hold(self, column: int, rows: Rows, values: Values, given: Floats) -> None:
+        """Step until the answer holds against what was given before; a retired label never does."""
+        eligible = self.eligible_columns()
+        if column not in eligible:
+            return
+        rivals = eligible[eligible != column]
+        for number in range(_MAX_STEPS):
+            margins = self.learner.margins(rows, values) + given
+            if margins[column] > margins[rivals].max(initial=-np.inf) + _HELD_MARGIN:
+                return
+            # What five steps do not mend, larger ones will: an empty ticket moves little at a time.
+            self.learner.step(rows, values, column, given=given, pace=2.0 ** (number // 5))
 
     def _replay(self, history: "History") -> None:
-        memory, vocabulary, field = history
+        memory, field = history
         count = self.learner.answer_count
         replays = next((times for until, times in _REPLAYS if count <= until), _STEADY_REPLAYS)
-        for _ in range(replays):
-            if not len(memory):
-                return
-            self.replay_state = (self.replay_state * _MULTIPLIER + _INCREMENT) & _WORD
-            example = memory.at((self.replay_state >> 33) % len(memory))
+        for _ in range(replays if len(memory) else 0):
+            example = self._draw(memory)
             label = example.labels.get(field)
             if label is not None:
-                values = vocabulary.weigh(example.shape, example.rows)
-                self.learner.step(example.rows, values, self.column_of(label))
+                self.learner.step(example.rows, example.values, self.column_of(label))
+
+    def _draw(self, memory: Memory) -> Example:
+        self.replay_state = (self.replay_state * _MULTIPLIER + _INCREMENT) & _WORD
+        return memory.at((self.replay_state >> 33) % len(memory))
 
 
 class History(NamedTuple):
-    """What a field goes over again: the project's memory, its vocabulary, the field's name."""
+    """What a field goes over again: the project's memory, the field's name."""
 
     memory: Memory
-    vocabulary: Vocabulary
     field: str

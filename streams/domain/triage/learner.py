@@ -6,17 +6,16 @@ import msgspec
 import numpy as np
 
 from streams.domain.triage.arithmetic import Floats, logistic, softmax
-from streams.domain.triage.vocabulary import Rows, Values, grow_rows
+from streams.domain.triage.vocabulary import Rows, Values, grow_columns, grow_rows, take_rows
 
-_RATE: Final = np.float32(1.0)
 _BIAS_RATE: Final = 0.02
+_FIRST_BIAS_MOVE: Final = 0.05
 # Steps shrink with the square root of what a feature has been moved; this is where it starts.
-_FIRST_MOVE: Final = np.float32(0.05)
+_FIRST_MOVE: Final = np.float32(0.3)
 _FIRST_MOVE_AMONG_MANY: Final = np.float32(1.0)
 # Among many labels one against the rest is nearly always the rest: they are weighed together.
 _MANY_LABELS: Final = 20
 _FIRST_CAPACITY: Final = 1 << 10
-_LABEL_STEP: Final = 8
 
 
 class LearnerState(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,7 +35,7 @@ class FieldLearner:
     def __init__(self) -> None:
         self.labels: list[str] = []
         self.answers: list[int] = []
-        self.weights: Values = np.zeros((_FIRST_CAPACITY, _LABEL_STEP), np.float32)
+        self.weights: Values = np.zeros((_FIRST_CAPACITY, 0), np.float32)
         self.moves: Values = np.zeros(_FIRST_CAPACITY, np.float32)
         self.bias: Floats = np.zeros(0)
         self.bias_moves: Floats = np.zeros(0)
@@ -53,41 +52,53 @@ class FieldLearner:
         self.labels.append(label)
         self.answers.append(0)
         self.bias = np.append(self.bias, 0.0)
-        self.bias_moves = np.append(self.bias_moves, float(_FIRST_MOVE))
-        if len(self.labels) > self.weights.shape[1]:
-            wider = np.zeros((len(self.weights), 2 * self.weights.shape[1]), np.float32)
-            wider[:, : self.weights.shape[1]] = self.weights
-            self.weights = wider
+        self.bias_moves = np.append(self.bias_moves, _FIRST_BIAS_MOVE)
+        self.weights = grow_columns(self.weights, len(self.labels))
         return len(self.labels) - 1
 
-    def contributions(self, rows: Rows, values: Values) -> Values:
-        """Return what each feature adds to the margin of each label."""
-        known: Values = self.weights[self._within(rows), : len(self.labels)]
-        return known * values[:, None]
-
-    def margins(self, contributions: Values) -> Floats:
+    def margins(self, rows: Rows, values: Values) -> Floats:
         """Return the margin of each label; rows are added one after the other, in order."""
-        total: Values = np.add.reduce(contributions, axis=0)
-        return self.bias + total.astype(np.float64)
+        known = take_rows(self.weights, rows, len(self.labels))
+        margins: Floats = self.bias + np.add.reduce(known * values[:, None], axis=0)
+        return margins
 
-    def step(self, rows: Rows, values: Values, column: int, *, pace: float = 1.0) -> None:
-        """Move the weights towards `column` for a ticket with these features, all admitted."""
+    def weights_of(self, rows: Rows, column: int) -> Values:
+        """Return what a unit of each feature adds to the margin of one label."""
+        weights: Values = self.weights[np.where(rows < len(self.weights), rows, 0), column]
+        return weights
+
+    def step(
+        self,
+        rows: Rows,
+        values: Values,
+        column: int,
+        *,
+        given: Floats | None = None,
+        pace: float = 1.0,
+    ) -> None:
+        """Move the weights towards `column` for a ticket with these features, all admitted.
+
+        `given` is what others add to the margins, where the step has to make up for it.
+        """
         self.weights = grow_rows(self.weights, int(rows.max(initial=0)) + 1)
         self.moves = grow_rows(self.moves, len(self.weights))
-        margins = self.margins(self.contributions(rows, values))
+        weights = self.weights.take(rows, axis=0)
+        known = weights[:, : len(self.labels)]
+        # Rows are added one after the other, in order.
+        margins = self.bias + np.add.reduce(known * values[:, None], axis=0)
+        if given is not None:
+            margins += given
         is_many = len(margins) > _MANY_LABELS
         errors = softmax(margins) if is_many else logistic(margins)
         errors[column] -= 1.0
         squares = errors * errors
         self.bias_moves += squares
         self.bias -= pace * _BIAS_RATE * errors / np.sqrt(self.bias_moves)
-        moved = self.moves[rows] + values * values * np.float32(squares.max())
+        moved = self.moves.take(rows) + values * values * np.float32(squares.max())
         self.moves[rows] = moved
-        sizes = (
-            _RATE * values / np.sqrt(moved + (_FIRST_MOVE_AMONG_MANY if is_many else _FIRST_MOVE))
-        )
-        changes = sizes[:, None] * errors.astype(np.float32)
-        self.weights[rows, : len(self.labels)] -= changes
+        sizes = values / np.sqrt(moved + (_FIRST_MOVE_AMONG_MANY if is_many else _FIRST_MOVE))
+        known -= sizes[:, None] * errors.astype(np.float32)
+        self.weights[rows] = weights
 
     def state(self) -> LearnerState:
         """Return what is needed to go on from here."""
@@ -117,9 +128,3 @@ class FieldLearner:
         learner.bias = np.frombuffer(state.bias, "<f8").copy()
         learner.bias_moves = np.frombuffer(state.bias_moves, "<f8").copy()
         return learner
-
-    def _within(self, rows: Rows) -> Rows:
-        """Return `rows`, those this field has never met replaced by the empty row 0."""
-        if len(rows) == 0 or int(rows.max()) < len(self.weights):
-            return rows
-        return np.where(rows < len(self.weights), rows, 0)

@@ -6,8 +6,8 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from streams.domain.triage.features import Reading, Shape
-from streams.domain.triage.vocabulary import Rows
+from streams.domain.triage.features import Reading
+from streams.domain.triage.vocabulary import Rows, Values
 
 MAX_FEATURES: Final = 1 << 20
 MAX_EXAMPLES: Final = 20_000
@@ -15,11 +15,11 @@ _KEY_BYTES: Final = 8
 
 
 class Example(msgspec.Struct, frozen=True, kw_only=True):
-    """An answered ticket: its features as rows, and what it was said to be."""
+    """An answered ticket: its features as rows, weighed then, and what it was said to be."""
 
     key: bytes
     rows: Rows
-    shape: Shape
+    values: Values
     labels: dict[str, str]
 
 
@@ -28,9 +28,7 @@ class ExampleState(msgspec.Struct, frozen=True, array_like=True):
 
     key: bytes
     rows: bytes
-    counts: bytes
-    bounds: tuple[int, ...]
-    weights: tuple[float, ...]
+    values: bytes
     labels: dict[str, str]
 
 
@@ -96,18 +94,15 @@ def _pack(example: Example) -> ExampleState:
     return ExampleState(
         example.key,
         example.rows.astype("<i4").tobytes(),
-        example.shape.counts.tobytes(),
-        example.shape.bounds,
-        example.shape.weights,
+        example.values.astype("<f4").tobytes(),
         dict(sorted(example.labels.items())),
     )
 
 
 def _unpack(state: ExampleState) -> Example:
-    counts = np.frombuffer(state.counts, np.uint8)
     return Example(
         key=state.key,
         rows=np.frombuffer(state.rows, "<i4"),
-        shape=Shape(counts, state.bounds, state.weights),
+        values=np.frombuffer(state.values, "<f4"),
         labels=state.labels,
     )

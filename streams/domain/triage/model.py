@@ -18,7 +18,7 @@ from streams.domain.triage.reasons import TracedTicket, explain
 from streams.domain.triage.triages import FieldTriage, Triage
 from streams.domain.triage.vocabulary import Vocabulary, VocabularyState
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
 _MAX_TOP: Final = 10
 _DIGEST_BYTES: Final = 32
 _ENCODER: Final = msgspec.msgpack.Encoder(order="deterministic")
@@ -99,11 +99,9 @@ class TriageModel:
         rows = project.vocabulary.admit(reading.slots)
         values = project.vocabulary.weigh(reading.shape, rows)
         for field, label in labels.items():
-            history = History(project.memory, project.vocabulary, field)
+            history = History(project.memory, field)
             self._field(name, field).learn(reading, rows, values, label, history=history)
-        project.memory.add(
-            Example(key=key_of(reading), rows=rows, shape=reading.shape, labels=labels)
-        )
+        project.memory.add(Example(key=key_of(reading), rows=rows, values=values, labels=labels))
 
     def fields_of(self, project: str) -> tuple[str, ...]:
         """Return the configured fields of a project, then those that people added."""

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from streams.domain.triage.features import Occurrences, Reading
 from streams.domain.triage.field_model import FieldModel, Scored
+from streams.domain.triage.lexicon import Evidence
 from streams.domain.triage.triages import Reason
 from streams.domain.triage.vocabulary import Rows, Values
 
@@ -31,7 +32,7 @@ def explain(model: FieldModel, scored: Scored, traced: TracedTicket) -> tuple[Re
     order = np.argsort(-scored.margins, kind="stable")
     column = int(scored.columns[order[0]])
     rival = int(scored.columns[order[1]]) if len(order) > 1 else column
-    weights = _by_term(scored, traced, (column, rival))
+    weights = _by_term(model, scored.evidence, traced, (column, rival))
     reading = traced.reading
     reasons = [
         Reason(
@@ -42,7 +43,7 @@ def explain(model: FieldModel, scored: Scored, traced: TracedTicket) -> tuple[Re
         for term in np.argsort(-weights, kind="stable")[:MAX_REASONS].tolist()
         if weights[term] > 0
     ]
-    prior = float(model.learner.bias[column] - model.learner.bias[rival])
+    prior = model.prior_of(column) - model.prior_of(rival)
     if prior > 0 or not reasons:
         name = model.learner.labels[column]
         reasons.append(Reason(kind="prior", term=name, weight=round(prior, _DECIMALS)))
@@ -50,17 +51,17 @@ def explain(model: FieldModel, scored: Scored, traced: TracedTicket) -> tuple[Re
 
 
 def _by_term(
-    scored: Scored, traced: TracedTicket, pair: tuple[int, int]
+    model: FieldModel, evidence: list[Evidence], traced: TracedTicket, pair: tuple[int, int]
 ) -> npt.NDArray[np.float64]:
-    column, rival = pair
-    occurrences = traced.occurrences
-    by_feature = scored.contributions[:, column] - scored.contributions[:, rival]
+    (column, rival), (reading, occurrences, rows, values) = pair, traced
+    for_column = model.weights_of(reading, rows, column)
+    by_feature = values * (for_column - model.weights_of(reading, rows, rival))
     weights: npt.NDArray[np.float64] = np.bincount(
         occurrences.terms,
         weights=by_feature[occurrences.features] * occurrences.shares,
-        minlength=len(traced.reading.terms),
+        minlength=len(reading.terms),
     ).astype(np.float64)
-    for term, of_column, weight in scored.evidence:
+    for term, of_column, weight in evidence:
         if of_column in pair:
             weights[term] += weight if of_column == column else -weight
     return weights

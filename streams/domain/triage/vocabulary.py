@@ -19,6 +19,7 @@ _LOGS: Final = np.append(0.0, log(np.arange(1, MAX_TICKETS + 3, dtype=np.float64
     np.float32
 )
 _FIRST_CAPACITY: Final = 1 << 10
+_COLUMN_STEP: Final = 8
 
 
 class VocabularyState(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,3 +100,17 @@ def grow_rows(array: npt.NDArray[_Scalar], row_count: int) -> npt.NDArray[_Scala
     grown = np.zeros((capacity, *array.shape[1:]), array.dtype)
     grown[: len(array)] = array
     return grown
+
+
+def grow_columns(table: Values, column_count: int) -> Values:
+    """Return `table` with room for `column_count` columns, the new ones zero; by eight at once."""
+    missing = column_count - table.shape[1]
+    return np.pad(table, ((0, 0), (0, _COLUMN_STEP))) if missing > 0 else table
+
+
+def take_rows(table: Values, rows: Rows, column_count: int) -> Values:
+    """Return these rows of `table`, for one beyond its end the empty row 0."""
+    if int(rows.max(initial=0)) >= len(table):
+        rows = np.where(rows < len(table), rows, 0)
+    taken: Values = table.take(rows, axis=0)[:, :column_count]
+    return taken

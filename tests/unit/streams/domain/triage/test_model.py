@@ -71,6 +71,12 @@ def test_a_corrected_ticket_asked_again_is_right(
     assert answer.value == correction.labels["category"]
 
 
+def test_a_correction_holds_against_what_an_equal_ticket_was_said_to_be() -> None:
+    model = taught([feedback("", "b"), feedback("0", "a"), feedback("0", "b")])
+
+    assert model.predict(ticket("0")).fields["category"].value == "b"
+
+
 def test_a_wrong_correction_is_corrected_again_by_a_later_one() -> None:
     wrong, right = feedback("disk full on db1", "Access"), feedback("disk full on db1", "Hardware")
     model = taught([*STREAM * 3, wrong, *STREAM, right, *STREAM])
