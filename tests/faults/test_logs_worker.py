@@ -72,7 +72,7 @@ async def test_postgres_restarted_as_in_a_power_cut(
             own_postgres.start()
         await stream.check(RECORDS)
         assert worker.is_running()
-        assert '"operation": "write_batch"' in worker.printed()
+        assert '"operation":"write_batch"' in worker.printed()
 
 
 async def test_the_broker_killed_while_records_come_and_go(

@@ -294,9 +294,9 @@ async def test_a_worker_that_starts_before_its_servers_waits_and_works(
     with running_worker(
         "logs", settings=worker_settings(own_kafka.bootstrap, own_postgres.dsn, "logs")
     ) as worker:
-        await wait_until_printed(worker, '"operation": "open_pool"')
+        await wait_until_printed(worker, '"operation":"open_pool"')
         own_postgres.start()
-        await wait_until_printed(worker, '"operation": "check_topics"')
+        await wait_until_printed(worker, '"operation":"check_topics"')
         own_kafka.start()
         await wait_until_stored(own_postgres.dsn, "logs", truth)
         assert worker.is_running()
