@@ -13,97 +13,41 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from itertools import pairwise
-from random import Random
 from typing import Any, Final, NamedTuple
-from uuid import UUID
 
 import aiohttp
 import asyncpg
-import msgspec
 import psutil
 
 from aiops.local.ports import free_port
 from bench.api import make_key
 from bench.live import wait_for_port
 from bench.peers import cpu_s, postgres_cpu_s, postmaster_of
-from schemas.chunks import StoredLine, unpack_lines
+from bench.stored_lines import (
+    BATCH_RECORDS,
+    COPY_NS,
+    FIRST,
+    MILLION,
+    MOST_COPIES,
+    PART,
+    PARTITIONS,
+    START_MS,
+    add_copies,
+    records_of,
+    write_batch,
+    write_newest,
+)
 from schemas.db.migrate import migrate
 from schemas.db.pool import Connection
-from schemas.ids import BLOCK_RECORDS, CHUNK_RECORDS
-from schemas.records import SourceRecord
-from schemas.settings import Settings
-from streams.domain.log_lines import LinePreparer, PreparedRecord
-from streams.domain.windows import MINUTE_NS
-from streams.finalizer import Finalizer
-from streams.offsets import OffsetSpan, PartitionRange, advance_offset, claim_partition, lock_offset
-from streams.store.log_chunks import insert_pieces, piece_rows
-from streams.store.logs import append_records
+from streams.domain.log_lines import LinePreparer
 from tests.conftest import execute, with_database
-from tests.log_records import log_value
 from tests.servers import postgres_address
 
-TOPIC: Final = "logs.raw"
-PARTITIONS: Final = 4
-BLOCKS: Final = 4
-MOST_COPIES: Final = 48
-# Of one partition, and of all: 1,048,576.
-PART: Final = BLOCKS * BLOCK_RECORDS
-MILLION: Final = PARTITIONS * PART
-STEP_MS: Final = 41
-COPY_NS: Final = 3 * 60 * MINUTE_NS
-FIRST: Final = (MOST_COPIES - 1) * PART
-START_MS: Final = 1_773_446_400_000
-BATCH_RECORDS: Final = 2 * CHUNK_RECORDS
 BATCHES: Final = 16
 REQUESTS: Final = 30
-WRITER: Final = UUID(int=1)
-
-# How far back each copy lies; the copied lines are those of the blocks from `newest` to `last`.
-MAKE_COPIES: Final = """
-CREATE TEMPORARY TABLE copies ON COMMIT DROP AS
-SELECT $3::bigint AS newest, $3::bigint + $4::bigint - 1 AS last,
-       k * $4::bigint AS blocks, k * $5::bigint AS offsets,
-       k * $6::bigint AS minutes, k * $6::bigint * 60000000000 AS ns, $7::bigint AS newest_ns
-FROM generate_series($1::bigint, $2::bigint) AS k
-"""
-COPY_ROWS: Final = (
-    """
-    INSERT INTO log_blocks (topic, partition, block, records, events, dropped, dead_lettered)
-    SELECT topic, partition, block - blocks, records, events, dropped, dead_lettered
-    FROM log_blocks, copies WHERE block BETWEEN newest AND last
-    """,
-    """
-    INSERT INTO log_counts (topic, partition, block, service, minute, lines, late, first_event_ns,
-                            last_event_ns, severities, shape_ids, counts)
-    SELECT topic, partition, block - blocks, service, minute - minutes, lines, late,
-           first_event_ns - ns, last_event_ns - ns, severities, shape_ids, counts
-    FROM log_counts, copies WHERE block BETWEEN newest AND last
-    """,
-    """
-    INSERT INTO log_block_shapes (topic, partition, block, shape_id, service, shape, lines,
-                                  first_event_ns, last_event_ns, example_offset, example_index,
-                                  example)
-    SELECT topic, partition, block - blocks, shape_id, service, shape, lines, first_event_ns - ns,
-           last_event_ns - ns, example_offset - offsets, example_index, example
-    FROM log_block_shapes, copies WHERE block BETWEEN newest AND last
-    """,
-    """
-    INSERT INTO log_window_summaries (service, start_ns, end_ns, lines, is_open, unusual, headline,
-                                      document, content_hash)
-    SELECT service, start_ns - ns, end_ns - ns, lines, false, unusual, headline, document,
-           content_hash
-    FROM log_window_summaries, copies
-    WHERE start_ns >= newest_ns AND start_ns < newest_ns + 180 * 60000000000
-    """,
-)
-SELECT_CHUNKS: Final = """
-SELECT payload FROM log_chunks
-WHERE topic = $1 AND partition = $2 AND first_offset >= $3 AND first_offset < $4
-ORDER BY first_offset
-"""
 
 NEWEST: Final = "query { logEntries(limit: 50) { id summary created_at } }"
 ENTRY: Final = "query($id: ID!) { logEntry(id: $id) { id summary body } }"
@@ -127,92 +71,6 @@ class Cost(NamedTuple):
     process_ms: float
     postgres_ms: float
     clock_ms: float
-
-
-def records_of(partition: int, first: int, count: int) -> Iterator[SourceRecord]:
-    chooser = Random(partition * 1_000_003 + first)
-    for offset in range(first, first + count):
-        yield SourceRecord(
-            topic=TOPIC,
-            partition=partition,
-            offset=offset,
-            value=log_value(chooser, offset),
-            timestamp_ms=START_MS + (offset - FIRST) * STEP_MS,
-        )
-
-
-async def write_batch(connection: Connection, batch: Sequence[PreparedRecord]) -> None:
-    """Write as the agent does."""
-    first, end = batch[0].offset, batch[-1].offset + 1
-    partition = batch[0].record.partition
-    span = OffsetSpan(topic=TOPIC, partition=partition, first=first, end=end)
-    async with connection.transaction():
-        await lock_offset(connection, TOPIC, partition, WRITER)
-        await append_records(connection, span, batch, window_ns=5 * MINUTE_NS)
-        await advance_offset(connection, span, max_event_ns=0, writer=WRITER)
-
-
-async def write_newest(connection: Connection) -> None:
-    """Have the product write a million lines and their summaries."""
-    preparer = LinePreparer()
-    for partition in range(PARTITIONS):
-        held = PartitionRange(topic=TOPIC, partition=partition, beginning=FIRST, end=2**62)
-        await claim_partition(connection, held, WRITER)
-        for first in range(FIRST, FIRST + PART, BATCH_RECORDS):
-            records = records_of(partition, first, BATCH_RECORDS)
-            await write_batch(connection, [preparer.prepare(one) for one in records])
-    finalizer = Finalizer(connection, Settings())
-    while await finalizer.run_cycle():
-        pass
-
-
-async def add_copies(connection: Connection, nearest: int, farthest: int) -> None:
-    """Add older copies of the newest million, from the nearest to the farthest back."""
-    async with connection.transaction():
-        await connection.execute(
-            MAKE_COPIES,
-            nearest,
-            farthest,
-            FIRST // BLOCK_RECORDS,
-            BLOCKS,
-            PART,
-            COPY_NS // MINUTE_NS,
-            START_MS * 1_000_000,
-        )
-        for statement in COPY_ROWS:
-            await connection.execute(statement)
-        for partition in range(PARTITIONS):
-            for first in range(FIRST, FIRST + PART, CHUNK_RECORDS):
-                place = (TOPIC, partition, first, first + CHUNK_RECORDS)
-                rows = await connection.fetch(SELECT_CHUNKS, *place)
-                lines = [line for row in rows for line in unpack_lines(row["payload"])]
-                copies = range(nearest, farthest + 1)
-                await insert_pieces(
-                    connection, [moved_back(lines, partition, first, copy) for copy in copies]
-                )
-    await connection.execute("VACUUM ANALYZE")
-
-
-def moved_back(
-    lines: Sequence[StoredLine], partition: int, first: int, copies: int
-) -> tuple[Any, ...]:
-    """Return the row of a chunk so many millions earlier."""
-    moved = [
-        msgspec.structs.replace(
-            line,
-            offset=line.offset - copies * PART,
-            record_ms=line.record_ms - copies * COPY_NS // 1_000_000,
-            event=msgspec.structs.replace(
-                line.event, timestamp_ns=line.event.timestamp_ns - copies * COPY_NS
-            ),
-        )
-        for line in lines
-    ]
-    start = first - copies * PART
-    bounds = [(start, start + CHUNK_RECORDS)]
-    span = OffsetSpan(topic=TOPIC, partition=partition, first=start, end=start + CHUNK_RECORDS)
-    (row,) = piece_rows(span, bounds, moved, {start // CHUNK_RECORDS: 0})
-    return row
 
 
 async def measure_batches(connection: Connection, postmaster: psutil.Process, first: int) -> Cost:
