@@ -6,7 +6,14 @@ import msgspec
 import numpy as np
 
 from streams.domain.triage.arithmetic import Floats, logistic, softmax
-from streams.domain.triage.vocabulary import Rows, Values, grow_columns, grow_rows, take_rows
+from streams.domain.triage.vocabulary import (
+    Rows,
+    Values,
+    grow_columns,
+    grow_rows,
+    take_column,
+    take_rows,
+)
 
 _BIAS_RATE: Final = 0.02
 _FIRST_BIAS_MOVE: Final = 0.05
@@ -64,8 +71,7 @@ class FieldLearner:
 
     def weights_of(self, rows: Rows, column: int) -> Values:
         """Return what a unit of each feature adds to the margin of one label."""
-        weights: Values = self.weights[np.where(rows < len(self.weights), rows, 0), column]
-        return weights
+        return take_column(self.weights, rows, column)
 
     def step(
         self,

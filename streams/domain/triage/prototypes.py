@@ -6,7 +6,14 @@ import msgspec
 import numpy as np
 
 from streams.domain.triage.arithmetic import Floats, log
-from streams.domain.triage.vocabulary import Rows, Values, grow_columns, grow_rows, take_rows
+from streams.domain.triage.vocabulary import (
+    Rows,
+    Values,
+    grow_columns,
+    grow_rows,
+    take_column,
+    take_rows,
+)
 
 _WEIGHT: Final = 10.0
 # With so many answers a label, prototypes count half: by then single features are known better.
@@ -79,9 +86,9 @@ class Prototypes:
     def weights(self, rows: Rows, column: int) -> Values:
         """Return what a unit of each feature adds to the margin of one label."""
         scales = self._current_scales()
-        inside = np.where(rows < len(self.sums), rows, 0)
-        own = self.sums[inside, column + 1] * np.float32(scales.own[column])
-        weights: Values = own - self.sums[inside, _ALL] * np.float32(scales.of_all[column])
+        own = take_column(self.sums, rows, column + 1) * np.float32(scales.own[column])
+        of_all = take_column(self.sums, rows, _ALL) * np.float32(scales.of_all[column])
+        weights: Values = own - of_all
         return weights
 
     def priors(self) -> Floats:
