@@ -30,6 +30,13 @@ _INCREMENT: Final = 1442695040888963407
 _WORD: Final = (1 << 64) - 1
 
 
+class Known(NamedTuple):
+    """What is known of a ticket's features: weights by label, and for those of its text sums."""
+
+    weights: Values
+    sums: Values
+
+
 class Scored(NamedTuple):
     """The margins of the labels that may be given, in label order, and where they came from.
 
@@ -40,6 +47,7 @@ class Scored(NamedTuple):
     margins: Floats
     columns: npt.NDArray[np.int64]
     evidence: list[Evidence]
+    known: Known
 
 
 class FieldState(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,17 +75,19 @@ class FieldModel:
     def score(self, reading: Reading, rows: Rows, values: Values) -> Scored:
         """Return the margins for a ticket."""
         evidence = self._evidence(reading)
-        margins = self.learner.margins(rows, values)
-        margins += self._given(reading, rows, values, evidence)
+        text = slice(0, reading.text_size)
+        known = Known(self.learner.weights_of(rows), self.prototypes.sums_of(rows[text]))
+        margins = self.learner.margins(known.weights, values)
+        margins += self._given(known.sums, values[text], evidence)
         columns = self.eligible_columns()
         labels = tuple(self.learner.labels[column] for column in columns.tolist())
-        return Scored(labels, margins[columns], columns, evidence)
+        return Scored(labels, margins[columns], columns, evidence, known)
 
-    def weights_of(self, reading: Reading, rows: Rows, column: int) -> Values:
+    def weights_of(self, scored: Scored, column: int) -> Values:
         """Return what a unit of each feature of a ticket adds to the margin of a label."""
-        weights = self.learner.weights_of(rows, column)
-        text = slice(0, reading.text_size)
-        weights[text] += self.prototypes.weights(rows[text], column)
+        weights = scored.known.weights[:, column].copy()
+        of_text = self.prototypes.weights(scored.known.sums, column)
+        weights[: len(of_text)] += of_text
         return weights
 
     def prior_of(self, column: int) -> float:
@@ -135,9 +145,8 @@ class FieldModel:
         self.prototypes.add(rows[text], values[text], column)
         self._replay(history)
         self.learner.step(rows, values, column)
-        self._hold(
-            column, rows, values, self._given(reading, rows, values, self._evidence(reading))
-        )
+        sums = self.prototypes.sums_of(rows[text])
+        self._hold(column, rows, values, self._given(sums, values[text], self._evidence(reading)))
 
     def state(self) -> FieldState:
         """Return what is needed to go on from here."""
@@ -172,12 +181,9 @@ class FieldModel:
     def _is_guess_wrong(self) -> bool:
         return self.lexicon.is_builtin and len(self.learner.labels) > len(self.lexicon.labels)
 
-    def _given(
-        self, reading: Reading, rows: Rows, values: Values, evidence: list[Evidence]
-    ) -> Floats:
+    def _given(self, sums: Values, values: Values, evidence: list[Evidence]) -> Floats:
         """Return what a ticket's margins are before the learner has its say."""
-        text = slice(0, reading.text_size)
-        given = self.prototypes.margins(rows[text], values[text])
+        given = self.prototypes.margins(sums, values)
         for _, column, weight in evidence:
             given[column] += weight
         return given
@@ -189,7 +195,7 @@ class FieldModel:
             return
         rivals = eligible[eligible != column]
         for number in range(_MAX_STEPS):
-            margins = self.learner.margins(rows, values) + given
+            margins = self.learner.margins(self.learner.weights_of(rows), values) + given
             if margins[column] > margins[rivals].max(initial=-np.inf) + _HELD_MARGIN:
                 return
             # What five steps do not mend, larger ones will: an empty ticket moves little at a time.

@@ -11,7 +11,6 @@ from streams.domain.triage.vocabulary import (
     Values,
     grow_columns,
     grow_rows,
-    take_column,
     take_rows,
 )
 
@@ -63,15 +62,14 @@ class FieldLearner:
         self.weights = grow_columns(self.weights, len(self.labels))
         return len(self.labels) - 1
 
-    def margins(self, rows: Rows, values: Values) -> Floats:
-        """Return the margin of each label; rows are added one after the other, in order."""
-        known = take_rows(self.weights, rows, len(self.labels))
-        margins: Floats = self.bias + np.add.reduce(known * values[:, None], axis=0)
-        return margins
+    def weights_of(self, rows: Rows) -> Values:
+        """Return what a unit of each feature adds to the margin of each label."""
+        return take_rows(self.weights, rows, len(self.labels))
 
-    def weights_of(self, rows: Rows, column: int) -> Values:
-        """Return what a unit of each feature adds to the margin of one label."""
-        return take_column(self.weights, rows, column)
+    def margins(self, weights: Values, values: Values) -> Floats:
+        """Return the margin of each label; features are added one after the other, in order."""
+        margins: Floats = self.bias + np.add.reduce(weights * values[:, None], axis=0)
+        return margins
 
     def step(
         self,

@@ -11,7 +11,6 @@ from streams.domain.triage.vocabulary import (
     Values,
     grow_columns,
     grow_rows,
-    take_column,
     take_rows,
 )
 
@@ -67,7 +66,7 @@ class Prototypes:
     def add(self, rows: Rows, values: Values, column: int) -> None:
         """Add a ticket to a label."""
         self.sums = grow_rows(self.sums, int(rows.max(initial=0)) + 1)
-        shared = self._shared(rows, values)
+        shared = _inner_products(self.sums_of(rows), values)
         square = float(np.add.reduce(values * values, dtype=np.float64))
         self.products += shared
         for grown in (_ALL, column + 1):
@@ -77,17 +76,21 @@ class Prototypes:
             self.sums[rows, grown] += values
         self._scales = None
 
-    def margins(self, rows: Rows, values: Values) -> Floats:
+    def sums_of(self, rows: Rows) -> Values:
+        """Return the sums of these features: of all tickets, then of each label."""
+        return take_rows(self.sums, rows, len(self.counts))
+
+    def margins(self, sums: Values, values: Values) -> Floats:
         """Return what these features add to the margin of each label, and where it starts."""
-        shared, scales = self._shared(rows, values), self._current_scales()
+        shared, scales = _inner_products(sums, values), self._current_scales()
         margins: Floats = scales.priors + scales.own * shared[1:] - scales.of_all * shared[_ALL]
         return margins
 
-    def weights(self, rows: Rows, column: int) -> Values:
+    def weights(self, sums: Values, column: int) -> Values:
         """Return what a unit of each feature adds to the margin of one label."""
         scales = self._current_scales()
-        own = take_column(self.sums, rows, column + 1) * np.float32(scales.own[column])
-        of_all = take_column(self.sums, rows, _ALL) * np.float32(scales.of_all[column])
+        own = sums[:, column + 1] * np.float32(scales.own[column])
+        of_all = sums[:, _ALL] * np.float32(scales.of_all[column])
         weights: Values = own - of_all
         return weights
 
@@ -123,12 +126,6 @@ class Prototypes:
             prototypes.sums[places, column] = np.frombuffer(sums, "<f4")
         return prototypes
 
-    def _shared(self, rows: Rows, values: Values) -> Floats:
-        """Return the inner product of a ticket with each sum; row by row, in order."""
-        known = take_rows(self.sums, rows, len(self.counts))
-        shared: Values = np.add.reduce(known * values[:, None], axis=0)
-        return shared.astype(np.float64)
-
     def _current_scales(self) -> _Scales:
         if self._scales is None:
             self._scales = self._scale()
@@ -146,3 +143,9 @@ class Prototypes:
         share = _HALF_AT / (_HALF_AT + a_label)
         pulls = share * _WEIGHT * answered / np.sqrt(np.maximum(lengths, _TINY))
         return _Scales(pulls / counts, pulls / total, share * log(counts / total))
+
+
+def _inner_products(sums: Values, values: Values) -> Floats:
+    """Return the inner product of a ticket with each sum; feature by feature, in order."""
+    products: Values = np.add.reduce(sums * values[:, None], axis=0)
+    return products.astype(np.float64)

@@ -7,7 +7,6 @@ import numpy.typing as npt
 
 from streams.domain.triage.features import Occurrences, Reading
 from streams.domain.triage.field_model import FieldModel, Scored
-from streams.domain.triage.lexicon import Evidence
 from streams.domain.triage.triages import Reason
 from streams.domain.triage.vocabulary import Rows, Values
 
@@ -32,7 +31,7 @@ def explain(model: FieldModel, scored: Scored, traced: TracedTicket) -> tuple[Re
     order = np.argsort(-scored.margins, kind="stable")
     column = int(scored.columns[order[0]])
     rival = int(scored.columns[order[1]]) if len(order) > 1 else column
-    weights = _by_term(model, scored.evidence, traced, (column, rival))
+    weights = _by_term(model, scored, traced, (column, rival))
     reading = traced.reading
     reasons = [
         Reason(
@@ -51,17 +50,17 @@ def explain(model: FieldModel, scored: Scored, traced: TracedTicket) -> tuple[Re
 
 
 def _by_term(
-    model: FieldModel, evidence: list[Evidence], traced: TracedTicket, pair: tuple[int, int]
+    model: FieldModel, scored: Scored, traced: TracedTicket, pair: tuple[int, int]
 ) -> npt.NDArray[np.float64]:
-    (column, rival), (reading, occurrences, rows, values) = pair, traced
-    for_column = model.weights_of(reading, rows, column)
-    by_feature = values * (for_column - model.weights_of(reading, rows, rival))
+    (column, rival), (reading, occurrences, _, values) = pair, traced
+    for_column = model.weights_of(scored, column)
+    by_feature = values * (for_column - model.weights_of(scored, rival))
     weights: npt.NDArray[np.float64] = np.bincount(
         occurrences.terms,
         weights=by_feature[occurrences.features] * occurrences.shares,
         minlength=len(reading.terms),
     ).astype(np.float64)
-    for term, of_column, weight in evidence:
+    for term, of_column, weight in scored.evidence:
         if of_column in pair:
             weights[term] += weight if of_column == column else -weight
     return weights

@@ -110,18 +110,7 @@ def grow_columns(table: Values, column_count: int) -> Values:
 
 def take_rows(table: Values, rows: Rows, column_count: int) -> Values:
     """Return these rows of `table`, for one beyond its end the empty row 0."""
-    taken: Values = table.take(_within(rows, table), axis=0)[:, :column_count]
+    if int(rows.max(initial=0)) >= len(table):
+        rows = np.where(rows < len(table), rows, 0)
+    taken: Values = table.take(rows, axis=0)[:, :column_count]
     return taken
-
-
-def take_column(table: Values, rows: Rows, column: int) -> Values:
-    """Return one column of these rows, for one beyond the end the empty row 0."""
-    places = _within(rows, table).astype(np.int64) * table.shape[1] + column
-    taken: Values = table.reshape(-1).take(places)
-    return taken
-
-
-def _within(rows: Rows, table: Values) -> Rows:
-    if int(rows.max(initial=0)) < len(table):
-        return rows
-    return np.where(rows < len(table), rows, 0)

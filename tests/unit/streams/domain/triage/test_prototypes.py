@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from streams.domain.triage.arithmetic import Floats
 from streams.domain.triage.prototypes import Prototypes
 from streams.domain.triage.vocabulary import Rows, Values
 
@@ -30,6 +31,10 @@ def added(tickets: list[tuple[Rows, Values, int]]) -> Prototypes:
     return prototypes
 
 
+def margins_of(prototypes: Prototypes, rows: Rows, values: Values) -> Floats:
+    return prototypes.margins(prototypes.sums_of(rows), values)
+
+
 def centred_cosines(tickets: list[tuple[Rows, Values, int]]) -> np.ndarray:
     """Return the direction of each label's mean from the mean of all, by the definition."""
     dense = np.zeros((len(tickets), ROWS))
@@ -46,7 +51,7 @@ def test_margins_are_in_the_proportion_of_the_cosines_with_the_centred_means() -
     prototypes = added(tickets)
     rows, values, _ = drawn(61)[-1]
 
-    gained = prototypes.margins(rows, values) - prototypes.priors()
+    gained = margins_of(prototypes, rows, values) - prototypes.priors()
 
     expected = centred_cosines(tickets)[:, rows] @ values
     assert gained / gained[0] == pytest.approx(expected / expected[0], rel=1e-3)
@@ -57,7 +62,7 @@ def test_the_order_of_tickets_changes_no_margin() -> None:
     by_label = sorted(tickets, key=lambda ticket: ticket[2])
     rows, values, _ = tickets[7]
 
-    mixed, ordered = added(tickets).margins(rows, values), added(by_label).margins(rows, values)
+    mixed, ordered = (margins_of(added(one), rows, values) for one in (tickets, by_label))
 
     assert ordered == pytest.approx(mixed, rel=1e-4)
 
@@ -66,9 +71,12 @@ def test_weights_of_single_features_sum_to_the_margin() -> None:
     prototypes = added(drawn(60))
     rows, values, _ = drawn(60)[5]
 
-    by_feature = [float((prototypes.weights(rows, c) * values).sum()) for c in range(LABELS)]
+    by_feature = [
+        float((prototypes.weights(prototypes.sums_of(rows), c) * values).sum())
+        for c in range(LABELS)
+    ]
 
-    margins = prototypes.margins(rows, values) - prototypes.priors()
+    margins = margins_of(prototypes, rows, values) - prototypes.priors()
     assert by_feature == pytest.approx(list(margins), rel=1e-3, abs=1e-4)
 
 
@@ -76,7 +84,7 @@ def test_a_label_without_tickets_gains_nothing() -> None:
     prototypes = added([ticket for ticket in drawn(30) if ticket[2] != 1])
     rows, values, _ = drawn(30)[1]
 
-    gained = prototypes.margins(rows, values) - prototypes.priors()
+    gained = margins_of(prototypes, rows, values) - prototypes.priors()
 
     assert gained[1] == 0
 
@@ -85,7 +93,7 @@ def test_they_count_less_with_every_answer() -> None:
     few, many = added(drawn(30)), added(drawn(30) * 20)
     rows, values, _ = drawn(30)[0]
 
-    spread = [np.ptp(p.margins(rows, values) - p.priors()) for p in (few, many)]
+    spread = [np.ptp(margins_of(p, rows, values) - p.priors()) for p in (few, many)]
 
     assert spread[1] < spread[0] / 5
 
