@@ -5,6 +5,7 @@ import os
 import random
 import shutil
 import subprocess
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ from aiops.local.postgres_files import server_user
 from schemas.db.pool import Connection
 from tests.conftest import execute
 from tests.faults.log_stream import LogStream
-from tests.ledger import produce, total
+from tests.ledger import PATIENCE_S, POLL_S, produce, total
 from tests.servers import scratch_directory
 from tests.workers import WorkerProcess, running_worker
 
@@ -126,8 +127,24 @@ async def transaction_of(dsn: str) -> AsyncIterator[Connection]:
 
 LOCK_LAST_FIRST = "LOCK TABLE log_dirty_windows IN EXCLUSIVE MODE"
 LOCK_FIRST_LAST = "UPDATE stream_offsets SET updated_at = updated_at"
-FAST_TO_NOTICE = "SET deadlock_timeout = '10s'"
+SLOW_TO_NOTICE = "SET deadlock_timeout = '30s'"
+COUNT_WAITING = """
+SELECT count(*) FROM pg_locks
+WHERE NOT granted AND relation = 'log_dirty_windows'::regclass AND database = (
+    SELECT oid FROM pg_database WHERE datname = current_database())
+"""
 DEADLOCKS = 2
+
+
+async def wait_for_waiting(other: Connection) -> None:
+    """Wait until the worker waits for the table that `other` has locked.
+
+    It looks for a deadlock a second later, once.
+    """
+    deadline = time.monotonic() + PATIENCE_S
+    while not await other.fetchval(COUNT_WAITING):
+        assert time.monotonic() < deadline, "the worker wants nothing of the table"
+        await asyncio.sleep(POLL_S)
 
 
 async def test_deadlocks_with_somebody_who_locks_in_the_other_order(
@@ -139,10 +156,13 @@ async def test_deadlocks_with_somebody_who_locks_in_the_other_order(
         await log_stream.wait_for_progress(1)
         for number in range(DEADLOCKS):
             async with transaction_of(log_stream.dsn) as other:
-                await other.execute(FAST_TO_NOTICE)
+                await other.execute(SLOW_TO_NOTICE)
                 await other.execute(LOCK_LAST_FIRST)
-                await other.execute(LOCK_FIRST_LAST)
-            log_stream.produce(RECORDS // 10, seed=26 + number)
+                sending = asyncio.to_thread(log_stream.produce, RECORDS // 10, seed=26 + number)
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(sending)
+                    await wait_for_waiting(other)
+                    await other.execute(LOCK_FIRST_LAST)
         await log_stream.check(RECORDS + DEADLOCKS * (RECORDS // 10))
         assert worker.is_running()
         assert "DeadlockDetectedError" in worker.printed()
