@@ -30,6 +30,13 @@ _INCREMENT: Final = 1442695040888963407
 _WORD: Final = (1 << 64) - 1
 
 
+class Eligible(NamedTuple):
+    """Labels that may be given, with their columns, in label order."""
+
+    columns: npt.NDArray[np.int64]
+    labels: tuple[str, ...]
+
+
 class Known(NamedTuple):
     """What is known of a ticket's features: weights by label, and for those of its text sums."""
 
@@ -69,6 +76,8 @@ class FieldModel:
         self.calibrator = Calibrator(wanted_precision=config.wanted_precision)
         self.replay_state = 1
         self.names = LabelNames()
+        # Until the next answer or label.
+        self._eligible_labels: Eligible | None = None
         for label in lexicon.labels:
             self.column_of(label)
 
@@ -79,16 +88,14 @@ class FieldModel:
         known = Known(self.learner.weights_of(rows), self.prototypes.sums_of(rows[text]))
         margins = self.learner.margins(known.weights, values)
         margins += self._given(known.sums, values[text], evidence)
-        columns = self.eligible_columns()
-        labels = tuple(self.learner.labels[column] for column in columns.tolist())
+        columns, labels = self._eligible()
         return Scored(labels, margins[columns], columns, evidence, known)
 
-    def weights_of(self, scored: Scored, column: int) -> Values:
-        """Return what a unit of each feature of a ticket adds to the margin of a label."""
-        weights = scored.known.weights[:, column].copy()
-        of_text = self.prototypes.weights(scored.known.sums, column)
-        weights[: len(of_text)] += of_text
-        return weights
+    def leads(self, known: Known, column: int, rival: int) -> Values:
+        """Return what a unit of each feature of a ticket adds to a label's lead over another."""
+        leads: Values = known.weights[:, column] - known.weights[:, rival]
+        leads[: len(known.sums)] += self.prototypes.leads(known.sums, column, rival)
+        return leads
 
     def prior_of(self, column: int) -> float:
         """Return the margin at which a label starts: how common it is."""
@@ -100,6 +107,7 @@ class FieldModel:
         if column == self.names.label_count:
             self.names.add(label)
             self.prototypes.add_label()
+            self._eligible_labels = None
         return column
 
     def prior_share(self) -> float:
@@ -109,23 +117,24 @@ class FieldModel:
             return 0.0
         return _PRIOR_ANSWERS / (_PRIOR_ANSWERS + count)
 
-    def eligible_columns(self) -> npt.NDArray[np.int64]:
-        """Return the columns of the labels that may be given.
+    def _eligible(self) -> Eligible:
+        """Return the labels that may be given.
 
         Built-in labels are a guess: the first answer from outside shows that the guess was wrong,
         and from then on only those that were answered remain.
         """
         learner, lexicon = self.learner, self.lexicon
-        is_guess_wrong = self._is_guess_wrong()
-        return np.array(
-            [
+        if self._eligible_labels is None:
+            is_guess_wrong = self._is_guess_wrong()
+            columns = [
                 column
                 for column, label in enumerate(learner.labels)
                 if label not in lexicon.retired
                 and (learner.answers[column] > 0 or not is_guess_wrong)
-            ],
-            np.int64,
-        )
+            ]
+            labels = tuple(learner.labels[column] for column in columns)
+            self._eligible_labels = Eligible(np.array(columns, np.int64), labels)
+        return self._eligible_labels
 
     def record_outcome(self, scored: Scored, label: str) -> None:
         """Remember whether the answer that was due for a ticket would have been right."""
@@ -141,6 +150,7 @@ class FieldModel:
         """Take an answer in: go over old ground first, then step until the answer holds."""
         column = self.column_of(label)
         self.learner.answers[column] += 1
+        self._eligible_labels = None
         text = slice(0, reading.text_size)
         self.prototypes.add(rows[text], values[text], column)
         self._replay(history)
@@ -166,6 +176,7 @@ class FieldModel:
             self.names.add(label)
         for label in self.lexicon.labels:
             self.column_of(label)
+        self._eligible_labels = None
         self.calibrator = state.calibrator
         self.replay_state = state.replay_state
 
@@ -190,7 +201,7 @@ class FieldModel:
 
     def _hold(self, column: int, rows: Rows, values: Values, given: Floats) -> None:
         """Step until the answer holds against what was given before; a retired label never does."""
-        eligible = self.eligible_columns()
+        eligible, _ = self._eligible()
         if column not in eligible:
             return
         rivals = eligible[eligible != column]

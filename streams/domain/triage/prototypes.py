@@ -86,13 +86,13 @@ class Prototypes:
         margins: Floats = scales.priors + scales.own * shared[1:] - scales.of_all * shared[_ALL]
         return margins
 
-    def weights(self, sums: Values, column: int) -> Values:
-        """Return what a unit of each feature adds to the margin of one label."""
-        scales = self._current_scales()
-        own = sums[:, column + 1] * np.float32(scales.own[column])
-        of_all = sums[:, _ALL] * np.float32(scales.of_all[column])
-        weights: Values = own - of_all
-        return weights
+    def leads(self, sums: Values, column: int, rival: int) -> Values:
+        """Return what a unit of each feature adds to the margin of a label over another's."""
+        own, of_all, _ = self._current_scales()
+        leads: Values = sums[:, column + 1] * np.float32(own[column])
+        leads -= sums[:, rival + 1] * np.float32(own[rival])
+        leads -= sums[:, _ALL] * np.float32(of_all[column] - of_all[rival])
+        return leads
 
     def priors(self) -> Floats:
         """Return the margin at which each label starts: how frequent it is."""

@@ -53,8 +53,7 @@ def _by_term(
     model: FieldModel, scored: Scored, traced: TracedTicket, pair: tuple[int, int]
 ) -> npt.NDArray[np.float64]:
     (column, rival), (reading, occurrences, _, values) = pair, traced
-    for_column = model.weights_of(scored, column)
-    by_feature = values * (for_column - model.weights_of(scored, rival))
+    by_feature = values * model.leads(scored.known, column, rival)
     weights: npt.NDArray[np.float64] = np.bincount(
         occurrences.terms,
         weights=by_feature[occurrences.features] * occurrences.shares,
