@@ -116,7 +116,7 @@ class BatchScheduler(SchedulingStrategyT):
     Slices that others follow end where a chunk ends, if one does.
     """
 
-    batch_records = 5_000
+    batch_records: int
 
     def __init__(self) -> None:
         self.positions: dict[TP, int] = {}

@@ -67,7 +67,7 @@ class ChunkAligner:
         # Where the fetch began anew at an earlier offset it brings them again.
         if held is not None and held.records[-1].offset < records[0].offset:
             records = [*held.records, *records]
-        cut = _handed_over(records, end)
+        cut = _count_ready(records, end)
         since = now if held is None or cut else held.since
         rest = _Held(records[cut:], since)
         if not rest.records or rest.size + self._held_bytes() > MAX_HELD_BYTES:
@@ -90,7 +90,7 @@ def before_last_chunk_end(records: Records) -> int:
     return bisect_left(records, boundary, key=attrgetter("offset"))
 
 
-def _handed_over(records: Records, end: int) -> int:
+def _count_ready(records: Records, end: int) -> int:
     """Return how many of the records go out while `end` is the end of what can be fetched."""
     next_chunk = (records[-1].offset + 1) // CHUNK_RECORDS + 1
     return before_last_chunk_end(records) if next_chunk * CHUNK_RECORDS <= end else len(records)

@@ -90,8 +90,8 @@ class RefusalDetector:
         Raises:
             DisplacedError: one of them was so at the last check too.
         """
-        again = refused & self._seen.get(app, set())
-        for topic, partition in sorted(again):
+        if again := refused & self._seen.get(app, set()):
+            topic, partition = min(again)
             raise DisplacedError(topic=topic, partition=partition)
         self._seen[app] = refused
 

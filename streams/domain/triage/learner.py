@@ -88,8 +88,7 @@ class FieldLearner:
         self.moves = grow_rows(self.moves, len(self.weights))
         weights = self.weights.take(rows, axis=0)
         known = weights[:, : len(self.labels)]
-        # Rows are added one after the other, in order.
-        margins = self.bias + np.add.reduce(known * values[:, None], axis=0)
+        margins = self.margins(known, values)
         if given is not None:
             margins += given
         is_many = len(margins) > _MANY_LABELS
