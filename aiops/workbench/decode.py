@@ -10,8 +10,7 @@ import msgspec
 from aiops.workbench.input_records import InputError, error_line, parse_record
 from schemas.events import LogEvent
 from schemas.records import SourceRecord
-from streams.domain.decode import decode_record
-from streams.domain.decode.dispatch import MAX_TIMESTAMP_MS
+from streams.domain.decode import decode_record, record_time_ms
 from streams.domain.decode.times import format_ns
 from streams.domain.log_lines import raw_text
 
@@ -60,5 +59,5 @@ def event_fields(event: LogEvent, record: SourceRecord) -> dict[str, Any]:
 
 def observed_timestamp(record: SourceRecord) -> str | None:
     """Return the Kafka timestamp as RFC 3339, None when the record has none."""
-    has_time = 0 < record.timestamp_ms <= MAX_TIMESTAMP_MS
-    return format_ns(record.timestamp_ms * 1_000_000) if has_time else None
+    time_ms = record_time_ms(record, fallback_ms=0)
+    return format_ns(time_ms * 1_000_000) if time_ms else None

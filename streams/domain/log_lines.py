@@ -8,12 +8,17 @@ import msgspec
 from schemas.chunks import RawText, StoredLine
 from schemas.events import LogEvent
 from schemas.records import SourceRecord
-from streams.domain.decode import Decoded, decode_by_formats, read_plain_record
+from streams.domain.decode import (
+    Decoded,
+    decode_by_formats,
+    read_plain_record,
+    record_time_ms,
+)
 from streams.domain.prepared import Prepared
 from streams.domain.summaries.events import headline_override
 from streams.domain.templates import ShapeCache, shape_id
 
-# A record without any timestamp is filed at the beginning of time, not at the wall clock: what is
+# A record without a timestamp is filed at the beginning of time, not at the wall clock: what is
 # stored depends on the record alone.
 NO_TIMESTAMP_MS: Final = 0
 MAX_CACHED_SHAPE_IDS: Final = 50_000
@@ -74,7 +79,7 @@ class LinePreparer:
         stored = StoredLine(
             offset=record.offset,
             index=index,
-            record_ms=record.timestamp_ms,
+            record_ms=record_time_ms(record, NO_TIMESTAMP_MS),
             event=event,
             shape_id=self._shape_id(event.service, shape),
             headline=headline_override(event.severity_number, event.severity_text, event.body),

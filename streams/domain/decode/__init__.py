@@ -5,6 +5,13 @@ from streams.domain.decode.dispatch import (
     decode_by_formats,
     decode_record,
     read_plain_record,
+    record_time_ms,
 )
 
-__all__ = ["Decoded", "decode_by_formats", "decode_record", "read_plain_record"]
+__all__ = [
+    "Decoded",
+    "decode_by_formats",
+    "decode_record",
+    "read_plain_record",
+    "record_time_ms",
+]

@@ -49,7 +49,7 @@ def read_plain_record(record: SourceRecord, *, fallback_ms: int) -> LogEvent | N
     """Return the one event of a record where the fast path knows it."""
     if record.headers or record.value is None:
         return None
-    return read_plain_line(record.value, _timestamp_ms(record, fallback_ms) * MS_NS)
+    return read_plain_line(record.value, record_time_ms(record, fallback_ms) * MS_NS)
 
 
 def decode_by_formats(record: SourceRecord, *, fallback_ms: int) -> Decoded:
@@ -57,7 +57,7 @@ def decode_by_formats(record: SourceRecord, *, fallback_ms: int) -> Decoded:
     value = record.value
     if value is None:
         return Decoded(dropped=TOMBSTONE)
-    timestamp_ms = _timestamp_ms(record, fallback_ms)
+    timestamp_ms = record_time_ms(record, fallback_ms)
     try:
         if len(value) > payloads.MAX_VALUE_BYTES:
             raise MalformedEventError("too_large", f"{len(value)} bytes")  # noqa: TRY301 (one exit)
@@ -66,7 +66,8 @@ def decode_by_formats(record: SourceRecord, *, fallback_ms: int) -> Decoded:
         return Decoded(rejection=Rejection(exc.reason, exc.detail))
 
 
-def _timestamp_ms(record: SourceRecord, fallback_ms: int) -> int:
+def record_time_ms(record: SourceRecord, fallback_ms: int) -> int:
+    """Return Kafka's time of the record; the fallback where there is none that can be believed."""
     has_time = 0 < record.timestamp_ms <= MAX_TIMESTAMP_MS
     return record.timestamp_ms if has_time else fallback_ms
 

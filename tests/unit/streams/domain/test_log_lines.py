@@ -1,5 +1,6 @@
 from base64 import b64decode
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -89,6 +90,17 @@ def test_a_record_without_any_time_is_filed_at_the_beginning_of_time() -> None:
     (line,) = PREPARER.prepare(record).lines
 
     assert line.stored.event.timestamp_ns == NO_TIMESTAMP_MS * 1_000_000
+
+
+@pytest.mark.parametrize("timestamp_ms", [-1, -(2**63), 2**63 - 1])
+def test_a_record_time_that_no_calendar_has_is_not_stored(timestamp_ms: int) -> None:
+    record = SourceRecord(
+        topic="logs.raw", partition=0, offset=7, value=b"two\nlines", timestamp_ms=timestamp_ms
+    )
+
+    lines = PREPARER.prepare(record).lines
+
+    assert {line.stored.record_ms for line in lines} == {NO_TIMESTAMP_MS}
 
 
 def test_a_flood_of_shapes_leaves_the_caches_bounded_and_the_ids_right() -> None:
