@@ -3,7 +3,8 @@
 `python -m bench.live [--dsn DSN] [--sockets 2000] [--events 200]`. The server is a process of
 its own, and so are the clients (`live_clients.py`); counted is CPU time, and the server's memory.
 Noted is the delay of each delivery from the commit of the event to its arrival at the client, and
-of the last delivery of each event. An event waits until the one before it has arrived at all.
+of the first and the last delivery of each event. An event waits until the one before it has arrived
+at all.
 """
 
 import argparse
@@ -120,6 +121,7 @@ def measure(dsn: str, sockets: int, events: int, resources: ExitStack) -> None:
         "cpu_s_of_clients": round(cpu_s(client_use) - before[1], 2),
         "deliveries_per_core_s": round(sockets * events / spent),
         **percentiles("delay_ms", [one for event in waited for one in event]),
+        **percentiles("delay_of_first_ms", [event[0] for event in waited]),
         **percentiles("delay_of_last_ms", [event[-1] for event in waited]),
         "rss_mb_idle": idle >> 20,
         "rss_mb_open": opened >> 20,
