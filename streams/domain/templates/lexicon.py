@@ -30,6 +30,8 @@ STATUS_WORDS: Final = _words("""
 # Morphology catches the rest: past participles and gerunds are what happened, not to whom.
 _VERB_ENDINGS: Final = ("ed", "ing")
 _MIN_VERB_LENGTH: Final = 5
+# What a compound state begins with: `in-progress`, `not-ready`, `half-open`.
+_STATE_PREFIXES: Final = _words("down half in no non not off on out over up")
 # Names of services, hosts and the like that only look like verbs.
 _NOUNS: Final = _words("""
     accounting advertising banking billing building catering feed gaming king logging mailing
@@ -39,20 +41,41 @@ _NOUNS: Final = _words("""
 
 # A word right after one of these is a name: somebody or something.
 NAMING_WORDS: Final = _words("""
-    account address addr app application bucket channel class client cluster consumer container
-    database db device directory disk domain driver endpoint file filename folder function group
-    host hostname id image index instance interface job key machine method module named namespace
-    node package path peer plugin pod pool process producer program queue region replica role rule
-    schema server service session shard source storage store table tag target task tenant thread
-    token topic type unit uri url user username volume worker zone
+    account adapter address addr alias app application backend bean branch broker bucket certificate
+    channel chart class client cluster column component configmap constraint consumer container
+    customer daemonset database datacenter datasource db deployment device directory disk domain
+    driver endpoint env environment executor field file filename flag folder frontend function
+    gateway group host hostname id image index ingress instance interface job key keyspace label
+    lease library listener machine mailbox member method metric module named namespace node
+    operator organization owner package parameter partition path peer pipeline plugin pod pool
+    principal process producer profile program project property provider proxy queue realm region
+    registry replica replicaset repo repository role route router rule sandbox schema secret sensor
+    server service servlet session shard site snapshot socket source statefulset storage store
+    subnet subscriber subscription table tablespace tag target task tenant thread token topic type
+    unit upstream uri url user username vhost vm volume worker workflow workspace zone
 """)
-# A word right after one of these often is.
-PREPOSITIONS: Final = _words("by called for from of to via with")
+# A word right after one of these often is; after the first four it can be nothing else.
+NAME_PREPOSITIONS: Final = _words("by called from via")
+PREPOSITIONS: Final = NAME_PREPOSITIONS | _words("for of to with")
+# What takes a verb: in "failed to parse" the last word tells what happened.
+INFINITIVE_CUES: Final = _words("""
+    able about allowed attempt attempted attempting attempts fail failed failing fails failure
+    going need needs ready refused refusing tried tries try trying unable used want wants
+""")
 
 UNITS: Final = _words("""
     b byte bytes kb mb gb tb pb kib mib gib tib k m g t bit bits bps kbps mbps gbps
     ns us ms s sec secs second seconds min mins minute minutes h hour hours hr hrs day days
     hz khz mhz ghz
+    aud brl cad chf cny eur gbp inr jpy usd
+""")
+
+# Words of grammar: where lines differ in one of these, they say different things. `a` is a name
+# as often: drive A, host a.
+FUNCTION_WORDS: Final = _words("""
+    an and are as at be been but by can cannot could did do does for from had has have if into is
+    it its may must nor of or shall should so than that the then there these they this those to was
+    were when which while who will with within without would
 """)
 
 # Keys whose quoted value is the message itself, not a parameter.
@@ -71,9 +94,23 @@ _EXCEPTION: Final = re.compile(r"[\w.$]*(?:Exception|Error|Throwable|Fault)")
 
 
 def is_status_word(word: str) -> bool:
-    """Say whether the word tells how something went: `failed`, `FAIL_CLEANUP`, `stopping`."""
-    lowered = word.lower()
-    return any(part in STATUS_WORDS or _is_verb_form(part) for part in _JOINT.split(lowered))
+    """Say whether the word tells how something went: `failed`, `FAIL_CLEANUP`, `not-ready`.
+
+    What a compound in small letters is stands in its last part: `new-checkout` is a name.
+    """
+    parts = _JOINT.split(word.lower())
+    if word.isupper():
+        return any(map(_tells_status, parts))
+    return _tells_status(parts[-1]) or (len(parts) > 1 and parts[0] in _STATE_PREFIXES)
+
+
+def is_compound(word: str) -> bool:
+    """Say whether a word is made of several, as names are: `db-primary`, `fast_search`."""
+    return _JOINT.search(word) is not None
+
+
+def _tells_status(part: str) -> bool:
+    return part in STATUS_WORDS or _is_verb_form(part)
 
 
 def _is_verb_form(word: str) -> bool:

@@ -8,6 +8,7 @@ from streams.domain.templates.lexicon import (
     HTTP_METHODS,
     MESSAGE_KEYS,
     MONTH,
+    NAMING_WORDS,
     UNITS,
     WEEKDAY,
     ZONE,
@@ -26,6 +27,21 @@ def _mask_name(match: re.Match[str]) -> str:
     return f"{cue} {WILDCARD}"
 
 
+def _mask_quoted_name(match: re.Match[str]) -> str:
+    """Return `pod "<*>"` for `pod "web"`, but `pod "failed"` as it is."""
+    cue, between, quote, name = match.groups()
+    if cue.lower() not in NAMING_WORDS or is_status_word(name):
+        return match.group(0)
+    return f"{cue}{between}{quote}{WILDCARD}{quote}"
+
+
+def _mask_compound_name(match: re.Match[str]) -> str:
+    """Return `key <*>` for `key user:7:cart`, `lease <*>` for `lease kube/scheduler`."""
+    cue = match.group(1)
+    return f"{cue} {WILDCARD}" if cue.lower() in NAMING_WORDS else match.group(0)
+
+
+_NAME_PART: Final = r"(?:[a-z0-9_.@$+~-]|<\*>)++"
 _NO_NAMES: Final = frozenset({"authentication", "id", "is", "name", "request", "session", "was"})
 _LINE_RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]] = (
     (re.compile(f"[{WEAK}{NUMBER}]"), WILDCARD),
@@ -54,8 +70,12 @@ _LINE_RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], 
         re.compile(r"(?<=\") ([1-5]?<\*> (?:<\*>|-)) \"[^\"]*\" \"[^\"]*\""),
         rf' \1 "{WILDCARD}" "{WILDCARD}"',
     ),
-    # What cron ran.
-    (re.compile(r"\) CMD \(.*\)$"), f") CMD ({WILDCARD})"),
+    # What cron and sudo ran, and for whom.
+    (re.compile(r"^\([^()]+\) CMD \(.*\)$"), f"({WILDCARD}) CMD ({WILDCARD})"),
+    (
+        re.compile(r"^\S+ : (.*?)TTY=\S+ ; PWD=[^;]+ ; USER=\S+ ; COMMAND=.*$"),
+        rf"{WILDCARD} : \1TTY={WILDCARD} ; PWD={WILDCARD} ; USER={WILDCARD} ; COMMAND={WILDCARD}",
+    ),
     (re.compile(r"\[ (?=<\*>\])"), "["),
     # A value that is not shown.
     (re.compile(r"(?<=<\*> )\*{3,}(?= <\*>)"), WILDCARD),
@@ -64,10 +84,21 @@ _LINE_RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], 
     # Who: "user alice from", "for root from <*>".
     (
         re.compile(
-            r"\b([Uu]ser(?:name)?) ([\w.@$\\-]*\w)"
+            r"\b([Uu]ser(?:name)?) ([\w.@$'\\-]*\w)"
             r"(?=\.?$|:? from\b| by\b| on\b| at\b| via\b| logged\b| \[| \(|,|;)"
         ),
         _mask_name,
+    ),
+    # A name that says what it is: pod "web", host: 'db', key user:<*>:cart.
+    (
+        re.compile(r"(?<![\w.-])([A-Za-z]{2,16})(:? )([\"'])([\w.@$/: -]++)\3"),
+        _mask_quoted_name,
+    ),
+    (
+        re.compile(
+            rf"(?<![\w.-])([A-Za-z]{{2,16}}) {_NAME_PART}(?:[:/]{_NAME_PART})+(?=[\s,;)]|\.?$|: )"
+        ),
+        _mask_compound_name,
     ),
     (re.compile(r"\b(for) ([\w.@$\\-]+)(?= from (?:<\*>|[\w.-]+ port <\*>))"), _mask_name),
 )

@@ -48,15 +48,19 @@ _EXACT_WEAK: Final = re.compile(
     r"[^\w]*([A-Za-z_]+[0-9][A-Za-z_]*(?=[^\w=(]*$)|[A-Za-z_]+[0-9]{1,2}[A-Za-z_]*(?==|\(|::))"
 )
 _STATUS: Final = re.compile(r"((?:[\w.-]*(?i:status|code|response)[\"']?[=:][\"']?)?)0")
-_URL: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://[^\s\"'<>,;)\]}]*")
+_URL: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,40})://[^\s\"'<>,;)\]}]*")
+# An IPv6 address with a port; told as IPv4, so that brackets need no other rule.
+_BRACKETED_ADDRESS: Final = re.compile(r"\[(?=[0-9A-Fa-f.]*:)[0-9A-Fa-f:.]++(?:%\w++)?\]:0")
+_PLAIN_ADDRESS: Final = "0.0.0.0:0"
 _COLON_HEX: Final = re.compile(r"[0-9A-Fa-f:.]+(?:%[0-9A-Za-z]+)?(?:/[0-9]+)?")
 _ADDRESS: Final = re.compile(r"[0-9.]+(?::[0-9]+)?")
 _DATE_TOKEN: Final = re.compile(r"0([-/.])0\1 ?0")
-_DAY_TOKEN: Final = re.compile(rf"0/{MONTH}/0(?::0:0:0)?")
+_DAY_TOKEN: Final = re.compile(rf"0/{MONTH}/0(?::0:0:0(?:\.0)?)?")
 _TIME_TOKEN: Final = re.compile(r"0:0(?::0)?(?:[.,]0)?(?:Z|[+-]0(?::0)?)?")
 _PATH: Final = re.compile(
     r"~?\.{0,2}/[^\s\"'<>,;:()\[\]{}|=]+|[A-Za-z]:\\[^\"'<>,;()|=]*|\\\\[^\"'<>,;()|=]+"
 )
+_PATH_AND_QUERY: Final = re.compile(r"(?<![^=:])/[^\s\"'<>,;()\[\]{}|=?]*\?[^\s\"'<>,;()\[\]{}|]*")
 _RELATIVE_PATH: Final = re.compile(r"[^\s\"'<>,;:()\[\]|=/]+(?:/[^\s\"'<>,;:()\[\]{}|=/]*)+")
 _NAMESPACED_ID: Final = re.compile(r"[\w-]+/(?=[a-z]+[\w-]*0)[\w-]*[a-z-][\w-]*")
 _OUTER: Final = re.compile(r"([=,;()\[\]<>\"'`|]|(?<!\$)\{|(?<!\$)\}|->)")
@@ -67,7 +71,12 @@ _WORD_DOT_NUMBER: Final = re.compile(r"([A-Za-z_-]+)\.0")
 _HOST_PATTERN: Final = (
     r"[a-z-]+(?:\.[a-z-]+)*\."
     r"(?:com|net|org|edu|gov|mil|io|de|fr|uk|us|jp|cn|hk|ru|br|nl|eu|au|ca|ch|se|es|pl|kr|tw"
-    r"|local|internal|lan|localdomain|corp)"
+    r"|at|be|cz|dk|fi|ie|it|mx|nz|pt|ai|biz|cloud|co|dev|info|tech|tv|xyz"
+    r"|example|local|internal|lan|localdomain|corp)"
+)
+# What systemd runs.
+_UNIT_FILE: Final = re.compile(
+    r"[\w:@.\\-]+\.(?:service|socket|timer|mount|automount|swap|target|slice|scope|device)"
 )
 _HOST: Final = re.compile(_HOST_PATTERN)
 _LONE_COLON: Final = re.compile(r":(?!:)")
@@ -77,6 +86,7 @@ _PLACE: Final = re.compile(
     r"|[\w-]+\.(?:c|cc|cpp|cs|go|h|java|js|kt|php|py|rb|rs|scala|ts)):0"
 )
 _MAILBOX: Final = re.compile(r"[\w.+-]+@[A-Za-z][A-Za-z.-]*")
+_LINE_NUMBER: Final = re.compile(r"(?::0){1,2}$")
 _NAMED_PATH: Final = re.compile(r"([A-Za-z_-]+:)(/[^/].*)")
 _PERCENT: Final = re.compile(r"[+-]?[0.]+%")
 _ADJACENT: Final = re.compile(r"<\*>(?:[.:#/@,]<\*>)+")
@@ -99,6 +109,8 @@ def mask_token(token: str) -> str:
     is_first = token[0] == FIRST
     if is_first:
         token = token[1:]
+    if "]:0" in token:
+        token = _BRACKETED_ADDRESS.sub(_PLAIN_ADDRESS, token)
     if token.isalnum():
         return _mask_alphanumeric(token)
     without_opening = token.lstrip(_OPENING)
@@ -126,6 +138,10 @@ def _mask_core(core: str, *, is_first: bool) -> str:
         return whole
     key = _WEAK_KEY.match(core)
     rest = core[key.end() :] if key else core
+    if "://" in rest:
+        rest = _URL.sub(_mask_url, rest)
+    if "?" in rest:
+        rest = _PATH_AND_QUERY.sub(WILDCARD, rest)
     pieces = _OUTER.split(rest)
     for index in range(0, len(pieces), 2):
         pieces[index] = _mask_part(pieces[index], is_first=is_first and index == 0)
@@ -146,7 +162,14 @@ def _mask_whole(core: str) -> str | None:
         return TIME
     if _is_address(core):
         return WILDCARD
+    if _UNIT_FILE.fullmatch(core):
+        return WILDCARD
     return f"HTTP/{WILDCARD}" if _HTTP_VERSION.fullmatch(core) else None
+
+
+def _mask_url(url: re.Match[str]) -> str:
+    scheme = url.group(1)
+    return WILDCARD if scheme in ("http", "https") else f"{scheme}://{WILDCARD}"
 
 
 def exact_weak(masked: str, exact: str) -> str:
@@ -161,7 +184,7 @@ def _mask_part(part: str, *, is_first: bool) -> str:
     named_path = _NAMED_PATH.fullmatch(part)
     if named_path is not None:
         return named_path.group(1) + (_mask_location(named_path.group(2)) or WILDCARD)
-    location = _mask_location(part)
+    location = _mask_location(_LINE_NUMBER.sub("", part))
     if location is not None:
         return location
     pieces = _INNER.split(part)
@@ -179,13 +202,9 @@ def _is_address(part: str) -> bool:
 
 
 def _mask_location(core: str) -> str | None:
-    """Return the mask of an URL, an absolute path or a relative path with dots, else None."""
+    """Return the mask of an absolute path or a relative path with dots, else None."""
     if "/" not in core and "\\" not in core:
         return None
-    url = _URL.fullmatch(core)
-    if url is not None:
-        scheme = url.group(1)
-        return WILDCARD if scheme in ("http", "https") else f"{scheme}://{WILDCARD}"
     if _PATH.fullmatch(core):
         return f"/{WILDCARD}" if _ADDRESS.fullmatch(core[1:]) else WILDCARD
     if _RELATIVE_PATH.fullmatch(core) and (

@@ -20,6 +20,7 @@ from streams.domain.templates.masking import WILDCARD
 
 _SEPARATOR: Final = re.compile(r"([\s=,;:()\[\]{}\"'|<>]+)")
 _RUN: Final = re.compile(rf"{WILD}([,;]? ){WILD}(?:\1{WILD})*")
+_LIST: Final = re.compile(r"\[[^\s,\[\]]++(?:, ?[^\s,\[\]]++)++\]")
 _DIGIT: Final = re.compile(r"[0-9]")
 _DROPPED_UNIT: Final = "\x06"
 
@@ -58,7 +59,7 @@ class TemplateSet:
 
     def add(self, shape_id: int, shape: str) -> bool:
         """Add a shape and say whether it is new; adding it again changes nothing."""
-        collapsed = _RUN.sub(WILD, shape.replace(WILDCARD, WILD))
+        collapsed = _LIST.sub(f"[{WILD}]", _RUN.sub(WILD, shape.replace(WILDCARD, WILD)))
         key = _bucket_key(collapsed)
         bucket = self._buckets[key]
         if shape_id in bucket:

@@ -87,6 +87,8 @@ def test_a_status_word_never_becomes_a_variable(lines: list[str]) -> None:
         ("Loading registry hive: {}, done", ["SAM", "SYSTEM", "SECURITY", "DEFAULT", "A", "B"]),
         ("Circuit breaker '{}' opened", ["payments", "orders", "search"]),
         ("Health check for service {} passed", ["auth", "billing", "search"]),
+        ("flag {} is off", ["new-checkout", "fast_search", "dark-mode"]),
+        ("Switching over to host {} now", ["db-primary", "db-standby", "db-old"]),
     ],
 )
 def test_names_become_a_variable_when_there_are_enough(template: str, names: list[str]) -> None:
@@ -100,6 +102,25 @@ def test_names_that_vary_together_become_variables() -> None:
     lines = [f"connection authorized: user={user} database={name}" for user, name in pairs]
 
     assert set(groups(lines).values()) == {"connection authorized: user=<*> database=<*>"}
+
+
+def test_a_key_is_no_name_though_it_follows_one() -> None:
+    users = [("app", "db1"), ("root", "localhost"), ("bi", "web")]
+    lines = [f"denied to user: '{user}' host: '{host}'" for user, host in users]
+
+    assert set(groups(lines).values()) == {"denied to user: '<*>' host: '<*>'"}
+
+
+def test_who_did_it_varies_together_with_what_it_was_done_to() -> None:
+    pairs = [("cleanup", "cron"), ("digest", "ann"), ("rotate", "bob")]
+    lines = [f"scheduled job {job} by {who}" for job, who in pairs]
+
+    assert set(groups(lines).values()) == {"scheduled job <*> by <*>"}
+
+
+def test_lists_in_brackets_are_one_value_once_they_differ() -> None:
+    assert set(groups(["loaded [auth, trace]"]).values()) == {"loaded [auth, trace]"}
+    assert set(groups(["loaded [auth, trace]", "loaded [a, b, c]"]).values()) == {"loaded [<*>]"}
 
 
 def test_a_number_in_a_name_is_constant_until_a_second_is_seen() -> None:
@@ -140,6 +161,13 @@ def test_lists_of_different_lengths_are_one_value() -> None:
         [f'10.0.0.1 "GET /a HTTP/1.1" {status}' for status in (200, 301, 404, 503)],
         [f"link eth0 is {state}" for state in ("up", "down")],
         [f"x enabled={value} y" for value in ("true", "false", "yes", "no", "null")],
+        [f"failed to {verb} the file" for verb in ("parse", "fetch", "render", "bind", "encode")],
+        [f"the copy {word} there" for word in ("is", "was", "will", "can", "should", "may")],
+        [
+            f"now {word}"
+            for word in ("not-ready", "half-open", "in-progress", "on-hold", "up-to-date")
+        ],
+        [f"end with {word}" for word in ("FAIL_CLEANUP", "FAIL_RETRY", "OK_EARLY", "OK_LATE")],
         [f"caught java.{name}" for name in ("io.IOException", "net.BindException")],
     ],
 )
