@@ -12,7 +12,7 @@ import structlog
 from aiohttp import ClientConnectionResetError, WSMessage, WSMsgType, web
 
 from graphql_api import socket_messages as messages
-from graphql_api.auth.principal import Origin, Principal
+from graphql_api.auth.principal import Origin, Principal, Role
 from graphql_api.context import RequestContext, Services
 from graphql_api.engine import Answer, GraphQLRequest, is_subscription
 from graphql_api.errors import ApiError, ErrorCode
@@ -179,21 +179,18 @@ class SocketConnection:
                 raise CloseError(messages.TRY_AGAIN_LATER, "Database away") from refused
             raise CloseError(messages.FORBIDDEN, "Forbidden") from refused
 
-    def recheck(self) -> None:
-        """Close the connection if its token has been revoked, or its sender's role has changed."""
-        if self._principal is not None and not self._principal.is_anonymous:
-            self._closing = asyncio.create_task(self._recheck(self._principal))
+    @property
+    def verified(self) -> tuple[str, Principal] | None:
+        """Return the header that was verified and for whom it stands, None if there was none."""
+        if self._principal is None or self._token_header is None:
+            return None
+        return self._token_header, self._principal
 
-    async def _recheck(self, before: Principal) -> None:
-        try:
-            after = await self._authenticated()
-        except CloseError as closed:
-            # While the database is away nobody knows; the next reconnect asks again.
-            if closed.code == messages.FORBIDDEN:
-                await self.close(closed.code, closed.reason)
-            return
-        if after.role is not before.role:
-            await self.close(messages.FORBIDDEN, "Role changed")
+    def recheck(self, role: Role | None) -> None:
+        """Close the connection unless its header still stands for the same role."""
+        if self._principal is not None and role is not self._principal.role:
+            reason = "Forbidden" if role is None else "Role changed"
+            self._closing = asyncio.create_task(self.close(messages.FORBIDDEN, reason))
 
     def _close_later(self, delay_s: float, code: int, reason: str) -> None:
         def close() -> None:

@@ -2,12 +2,12 @@
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 from uuid import UUID
 
 from graphql_api.auth.oidc import ExternalIssuer
-from graphql_api.auth.principal import ANONYMOUS, Principal
+from graphql_api.auth.principal import ANONYMOUS, Principal, Role
 from graphql_api.auth.sessions import is_live
 from graphql_api.auth.tokens import AccessTokens, InvalidTokenError, token_hash
 from graphql_api.errors import ApiError, ErrorCode, unauthenticated
@@ -75,12 +75,49 @@ class Access:
         known = self._verified.get(digest)
         if known is not None and self._is_fresh(*known):
             return known[0]
-        generation = self._generation
-        principal = await self._verify(token, digest)
+        principal = await self._verify_as_of_now(token, digest)
         # What an issuer's keys verify is checked each time: nobody tells us when a key is gone.
-        if generation == self._generation and self._is_ours(principal):
+        if self._is_ours(principal):
             self._remember(digest, principal)
         return principal
+
+    async def _verify_as_of_now(self, token: str, digest: bytes) -> Principal:
+        """Verify a token, anew if somebody's access has changed meanwhile: it may be its own."""
+        while True:
+            generation = self._generation
+            principal = await self._verify(token, digest)
+            if generation == self._generation:
+                return principal
+
+    async def current_roles(self, verified: Mapping[str, Principal]) -> dict[str, Role]:
+        """Return the roles by now behind Authorization headers that stood for these principals.
+
+        A header that is good for nothing any more is missing. Our database is asked once, however
+        many there are: each asking for itself would take seconds.
+
+        Raises:
+            ApiError: the database is away.
+        """
+        sessions = {one.session_id for one in verified.values() if one.session_id}
+        keys = {one.key_id for one in verified.values() if one.key_id}
+        async with self._database.write() as connection:
+            of_sessions = await accounts.select_session_roles(connection, sessions)
+            of_keys = await api_keys.select_key_roles(connection, keys)
+        found: dict[str, Role | None] = {}
+        for header, principal in verified.items():
+            if principal.session_id is not None:
+                found[header] = of_sessions.get(principal.session_id)
+            elif principal.key_id is not None:
+                found[header] = of_keys.get(principal.key_id)
+            else:
+                found[header] = await self._role_elsewhere(header)
+        return {header: role for header, role in found.items() if role is not None}
+
+    async def _role_elsewhere(self, header: str) -> Role | None:
+        try:
+            return (await self.authenticate(header)).role
+        except ApiError:
+            return None
 
     def _is_fresh(self, principal: Principal, verified_at: float) -> bool:
         if principal.expires_at <= time.time():

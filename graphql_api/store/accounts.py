@@ -1,5 +1,6 @@
 """Users, sessions, refresh tokens and keys; each statement runs in its caller's transaction."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -175,6 +176,21 @@ async def select_live_sessions(connection: Connection, user_id: str) -> list[Ses
     """Return a user's live sessions, newest first."""
     rows = await connection.fetch(SELECT_LIVE_SESSIONS, user_id)
     return [_session_from_row(row) for row in rows]
+
+
+SELECT_SESSION_ROLES: Final = """
+SELECT s.session_id::text, u.role FROM sessions s JOIN users u USING (user_id)
+WHERE s.session_id = ANY($1::uuid[]) AND s.revoked_at IS NULL AND s.expires_at > now()
+  AND NOT u.is_disabled
+"""
+
+
+async def select_session_roles(
+    connection: Connection, session_ids: Collection[str]
+) -> dict[str, Role]:
+    """Return the roles of the users of these sessions, of those that may still be used."""
+    rows = await connection.fetch(SELECT_SESSION_ROLES, session_ids)
+    return {session_id: role_of(label) for session_id, label in rows}
 
 
 INSERT_SESSION: Final = """

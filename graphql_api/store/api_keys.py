@@ -1,5 +1,6 @@
 """Keys of machines; each statement runs in its caller's transaction."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -69,6 +70,18 @@ async def select_live_api_key(connection: Connection, key_hash: bytes) -> ApiKey
     """Return the key with this hash if it may be used."""
     row = await connection.fetchrow(SELECT_API_KEY, key_hash)
     return _key_from_row(row) if row else None
+
+
+SELECT_KEY_ROLES: Final = """
+SELECT key_id::text, role FROM api_keys
+WHERE key_id = ANY($1::uuid[]) AND revoked_at IS NULL AND expires_at > now()
+"""
+
+
+async def select_key_roles(connection: Connection, key_ids: Collection[str]) -> dict[str, Role]:
+    """Return the roles of these keys, of those that may still be used."""
+    rows = await connection.fetch(SELECT_KEY_ROLES, key_ids)
+    return {key_id: role_of(label) for key_id, label in rows}
 
 
 SELECT_API_KEYS: Final = """
