@@ -11,6 +11,11 @@ from schemas.db.migrate import require_migrated
 from schemas.db.pool import CONNECT_TIMEOUT_S, GENERIC_PLANS, Connection
 
 READER_ROLE: Final = "aiops_reader"
+LINE_PLANS: Final = {
+    "plan_cache_mode": GENERIC_PLANS,
+    "enable_sort": "off",
+    "enable_bitmapscan": "off",
+}
 
 
 async def _keep_state(_connection: Connection) -> None:
@@ -25,7 +30,9 @@ class Database:
 
     Reads of log lines have connections where each statement is planned once: left to itself
     Postgres plans anew each time what touches a few of many partitions, and takes longer for it
-    than for the statement. Other reads depend on which filters are given.
+    than for the statement. A plan made once takes it that filters leave next to nothing, and would
+    rather collect and sort all pieces than read an index in its order: it must do neither. Other
+    reads depend on which filters are given.
     """
 
     def __init__(self, dsn: str, *, max_connections: int, statement_timeout_s: float) -> None:
@@ -40,8 +47,7 @@ class Database:
         """Make the pools; nothing is connected yet, so this works while Postgres is away."""
         reading = {"role": READER_ROLE, "default_transaction_read_only": "on"}
         self._reader = await self._make_lender(self._max_connections, **reading)
-        planned_once = reading | {"plan_cache_mode": GENERIC_PLANS}
-        self._line_reader = await self._make_lender(self._max_connections, **planned_once)
+        self._line_reader = await self._make_lender(self._max_connections, **reading, **LINE_PLANS)
         self._writer = await self._make_lender(max(2, self._max_connections // 2))
 
     async def close(self) -> None:

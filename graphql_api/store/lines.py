@@ -79,19 +79,32 @@ class LinePage(msgspec.Struct, Generic[_V], frozen=True):
     scanned_to_ms: int | None
 
 
+# First, by the index of ranges and in no order, the pieces with records around $6; then, by the
+# index in the order of lists, those that end before $6.
 SELECT_PIECES: Final = """
 SELECT topic, partition, first_offset, end_offset, max_record_ms, lines, shelf
 FROM log_chunks
-WHERE max_record_ms <= $1
+WHERE int8range(min_record_ms, nullif(max_record_ms, 9223372036854775807), '[]') @> $6::bigint
+  AND $5 <= $6
   AND (max_record_ms, topic, partition, first_offset) < ($1, $2::text, $3::int, $4::bigint)
-  AND max_record_ms >= $5 AND min_record_ms < $6
   AND ($7::text IS NULL OR services @> ARRAY[$7::text])
   AND ($8::smallint[] IS NULL OR severities && $8)
   AND ($9::bigint[] IS NULL OR shape_ids && $9)
   AND shelf >= $11
-ORDER BY max_record_ms DESC, topic DESC, partition DESC, first_offset DESC
-LIMIT $10
+UNION ALL
+(SELECT topic, partition, first_offset, end_offset, max_record_ms, lines, shelf
+ FROM log_chunks
+ WHERE (max_record_ms, topic, partition, first_offset)
+     < (least($1, $6), CASE WHEN $1 < $6 THEN $2 ELSE '' END, $3, $4)
+   AND max_record_ms >= $5
+   AND ($7 IS NULL OR services @> ARRAY[$7])
+   AND ($8 IS NULL OR severities && $8)
+   AND ($9 IS NULL OR shape_ids && $9)
+   AND shelf >= $11
+ ORDER BY max_record_ms DESC, topic DESC, partition DESC, first_offset DESC
+ LIMIT $10)
 """
+_LIST_ORDER: Final = itemgetter("max_record_ms", "topic", "partition", "first_offset")
 
 # The text after every topic name, to start a keyset before the first row.
 _LAST_TEXT: Final = "\U0010ffff"
@@ -235,17 +248,18 @@ class _Scan(Generic[_V]):
 
     async def _select(self, connection: Connection, count: int, look: Look) -> list[asyncpg.Record]:
         wanted = self._wanted
-        return await connection.fetch(
+        found = await connection.fetch(
             SELECT_PIECES,
             *self._place,
             look.since_ms,
-            self._until_ms,
+            self._until_ms - 1,
             wanted.service,
             _sorted_or_none(wanted.severities),
             _sorted_or_none(wanted.shape_ids),
             count,
             look.oldest_shelf,
         )
+        return sorted(found, key=_LIST_ORDER, reverse=True)[:count]
 
     async def batches(self, connection: Connection) -> AsyncIterator[Sequence[asyncpg.Record]]:
         """Yield all pieces in batches, until the budget is spent."""

@@ -3,21 +3,14 @@
 import asyncpg
 import pytest
 
-from schemas.db.migrate import CREATE_MIGRATIONS, INSERT_APPLIED, all_migrations, migrate
+from schemas.db.migrate import migrate
 from schemas.db.pool import Connection
+from tests.databases import migrate_to_before
 from tests.integration.graphql_api.seeding import make_line, seed_lines
 
 pytestmark = pytest.mark.integration
 
 RETENTION = "0006_retention"
-
-
-async def migrate_to_before(connection: Connection, name: str) -> None:
-    await connection.execute(CREATE_MIGRATIONS)
-    for migration in all_migrations():
-        if migration.name < name:
-            await connection.execute(migration.sql)
-            await connection.execute(INSERT_APPLIED, migration.name)
 
 
 async def payloads(connection: Connection) -> list[bytes]:
