@@ -15,6 +15,7 @@ BOOKKEEPING: Final[dict[str, tuple[str, ...]]] = {
     "log_chunks": ("shelf",),
     "log_counts": (),
     "log_block_shapes": (),
+    "log_shape_totals": (),
     "log_shape_templates": (),
     "log_templates": (),
     "log_window_summaries": ("revision", "updated_at"),

@@ -27,8 +27,8 @@ def _from_row(row: asyncpg.Record) -> StoredTemplate:
 
 SELECT_TEMPLATE: Final = """
 SELECT t.template_id, t.service, t.text, t.first_event_ns, t.last_event_ns, t.example_id, t.example,
-       coalesce((SELECT sum(b.lines) FROM log_shape_templates AS a
-                 JOIN log_block_shapes AS b USING (shape_id)
+       coalesce((SELECT sum(total.lines) FROM log_shape_templates AS a
+                 JOIN log_shape_totals AS total USING (shape_id)
                  WHERE a.template_id = t.template_id), 0)::bigint AS lines
 FROM log_templates AS t
 WHERE t.template_id = coalesce(
@@ -46,8 +46,8 @@ async def select_template(database: Database, template_id: int) -> StoredTemplat
 # jump over the cursor and be missed.
 SELECT_TEMPLATES: Final = """
 SELECT t.template_id, t.service, t.text, t.first_event_ns, t.last_event_ns, t.example_id, t.example,
-       coalesce((SELECT sum(b.lines) FROM log_shape_templates AS a
-                 JOIN log_block_shapes AS b USING (shape_id)
+       coalesce((SELECT sum(total.lines) FROM log_shape_templates AS a
+                 JOIN log_shape_totals AS total USING (shape_id)
                  WHERE a.template_id = t.template_id), 0)::bigint AS lines
 FROM (
     SELECT * FROM log_templates

@@ -18,6 +18,7 @@ from graphql_api.store.lines import (
 from graphql_api.store.logs import SELECT_VOLUME
 from graphql_api.store.pieces import SELECT_PAYLOADS
 from graphql_api.store.summaries import SELECT_SERVICE_SUMMARIES, SELECT_SUMMARIES
+from graphql_api.store.templates import SELECT_TEMPLATE, SELECT_TEMPLATES
 from schemas.db.pool import Connection
 from tests.databases import touched_blocks
 
@@ -122,3 +123,41 @@ async def test_a_deep_page_of_summaries_costs_no_more_than_the_first(
     cost = await touched_blocks(connection, SELECT_SUMMARIES, *deep)
 
     assert cost <= 1.2 * await touched_blocks(connection, SELECT_SUMMARIES, *first) + 2
+
+
+TEMPLATES = 20
+SEED_TEMPLATES = """
+INSERT INTO log_templates SELECT n, 'api', 'a', 0, 0, 'e', 'a' FROM generate_series(1, 20) AS n
+"""
+SEED_SHAPES = """
+INSERT INTO log_shape_templates SELECT n, n, 'api', 'a' FROM generate_series(1, 20) AS n
+"""
+SEED_BLOCKS = """
+INSERT INTO log_block_shapes
+SELECT 'logs.raw', 0, block, shape, 'api', 'a', 10, 0, 0, 0, 0, ''
+FROM generate_series($1::int, $2) AS block, generate_series(1, 20) AS shape
+"""
+
+
+async def test_templates_cost_the_same_however_many_blocks_hold_them(
+    connection: Connection,
+) -> None:
+    for seed in (SEED_TEMPLATES, SEED_SHAPES):
+        await connection.execute(seed)
+    everywhere = (None, None, 2**62, 0, TEMPLATES)
+    costs = []
+    for first, last in ((1, 10), (11, 500)):
+        await connection.execute(SEED_BLOCKS, first, last)
+        await connection.execute("VACUUM ANALYZE")
+        costs.append(
+            (
+                await touched_blocks(connection, SELECT_TEMPLATE, 7),
+                await touched_blocks(connection, SELECT_TEMPLATES, *everywhere),
+            )
+        )
+
+        rows = await connection.fetch(SELECT_TEMPLATES, *everywhere)
+        assert [row["lines"] for row in rows] == [10 * last] * TEMPLATES
+
+    few, many = costs
+    assert all(after <= before for before, after in zip(few, many, strict=True)), costs
