@@ -13,13 +13,20 @@ from graphql_api.pagination import (
     encode_cursor,
     split_page,
 )
-from graphql_api.scalars import Instant, Long, instant_from_datetime, instant_from_ns
+from graphql_api.scalars import (
+    Instant,
+    Long,
+    instant_from_datetime,
+    instant_from_ms,
+    instant_from_ns,
+)
 from graphql_api.store.pipeline import (
     PartitionProgress,
     StoredDeadLetter,
     count_dead_letters,
     select_dead_letters,
     select_gaps,
+    select_oldest_line,
     select_progress,
 )
 
@@ -71,6 +78,15 @@ class PipelineStatus:
     dead_letters: list[DeadLetterCount] = strawberry.field(description="Refused records.")
     is_broker_reachable: bool = strawberry.field(description="Whether the broker answered.")
     watermark: Instant | None = strawberry.field(description="The newest event of all.")
+
+    @strawberry.field(
+        description="When the oldest log line that is kept was written to its topic: how far back "
+        "retention reaches. Null when none is."
+    )
+    async def oldest_line_at(self, info: Info) -> Instant | None:
+        """Return the time of the oldest kept line."""
+        oldest_ms = await select_oldest_line(info.context.services.database)
+        return None if oldest_ms is None else instant_from_ms(oldest_ms)
 
 
 @strawberry.type(description="A record that was refused.")

@@ -30,6 +30,23 @@ async def select_progress(database: Database) -> list[PartitionProgress]:
     return [PartitionProgress(**dict(row.items())) for row in rows]
 
 
+# One probe a partition and shelf: lines leave in the order of their offsets.
+SELECT_OLDEST_LINE: Final = """
+SELECT min(kept.min_record_ms) FROM stream_offsets AS stored
+CROSS JOIN LATERAL (
+    SELECT min_record_ms FROM log_chunks
+    WHERE topic = stored.topic AND partition = stored.partition
+    ORDER BY first_offset LIMIT 1) AS kept
+"""
+
+
+async def select_oldest_line(database: Database) -> int | None:
+    """Return the oldest record's time in ms, of the first lines that each partition has kept."""
+    async with database.read_lines() as connection:
+        oldest_ms: int | None = await connection.fetchval(SELECT_OLDEST_LINE)
+    return oldest_ms
+
+
 class Gap(msgspec.Struct, frozen=True, kw_only=True):
     """Offsets [from, to) that will never be read."""
 

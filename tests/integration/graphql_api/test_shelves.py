@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
+from graphql_api.scalars import instant_from_ms
 from graphql_api.store.database import Database
 from graphql_api.store.lines import SELECT_PIECES, LineFilter, LineReader
 from graphql_api.store.shelves import REFRESH_S, ShelfCache
@@ -159,6 +160,29 @@ async def test_dropped_lines_end_the_list_and_their_entries_say_so(
         "context": None,
     }
     assert await listed(api) == list(range(LINES - 1, end - 1, -1))
+
+
+async def test_the_oldest_kept_line_is_told(api: Api, spread: Connection) -> None:
+    asked = "{ pipelineStatus { oldestLineAt } }"
+    late = make_line(0, record_ms=make_line(900).record_ms)
+    await seed_lines(spread, [late], topic="logs.late")
+    before = await api.ask(asked)
+    for shelf in (await select_shelves(spread))[:2]:
+        assert await drop_shelf(spread, shelf)
+    first = await spread.fetchval(
+        "SELECT min(first_offset) FROM log_chunks WHERE topic = 'logs.raw'"
+    )
+    kept = await api.ask(asked)
+    await spread.execute("DELETE FROM log_chunks")
+
+    none = await api.ask(asked)
+
+    assert 300 < first < 900
+    assert [one["pipelineStatus"]["oldestLineAt"] for one in (before, kept, none)] == [
+        "2023-11-14T22:13:20.000Z",
+        instant_from_ms(make_line(first).record_ms),
+        None,
+    ]
 
 
 async def test_lines_on_a_shelf_begun_a_moment_ago_are_listed_at_once(
