@@ -11,7 +11,7 @@ import msgspec
 from schemas.severity import WARN
 from streams.domain.summaries.config import SummaryConfig
 from streams.domain.summaries.counts import TemplateInfo, WindowCounts, sum_by_template
-from streams.domain.summaries.importance import ALARMING, WARNING, importance
+from streams.domain.summaries.importance import importance
 from streams.domain.summaries.statistics import Rate, rank_rarity, rarity
 from streams.domain.summaries.volumes import typical_lines, volume_factor
 from streams.domain.windows import MINUTE_NS, starts_before
@@ -190,7 +190,7 @@ class Past:
         return rarity(count, others, exposure)
 
     def new_rarity(self, weight: float) -> float:
-        """Return how rare a never seen template of at least this importance is.
+        """Return how rare a never seen template of this importance is.
 
         In a service's first window everything is new, and nothing is rare.
         """
@@ -202,13 +202,13 @@ class Past:
         return rank_rarity(len(found), self.windows)
 
     def absent_rarity(self, weight: float) -> float:
-        """Return how rare a template is that none of the other windows has."""
+        """Return how rare a template of this importance is that none of the other windows has."""
         return rank_rarity(len({index for index, _ in self._only_once(weight)}), self.windows)
 
     def _only_once(self, weight: float) -> Iterable[tuple[int, Series]]:
-        at_least = _importance_class(weight)
+        """Each importance has a past of its own: where FATAL is common an ERROR may be rare."""
         for one in self.series.values():
-            if len(one.by_window) == 1 and self._importance(one) >= at_least:
+            if len(one.by_window) == 1 and self._importance(one) == weight:
                 yield next(iter(one.by_window)), one
 
     def _importance(self, one: Series) -> float:
@@ -247,12 +247,6 @@ class Past:
             [c.minute for c in counts.counts if c.template_id == template_id] if counts else []
         )
         return self.starts[index] + max(minutes, default=0) * MINUTE_NS
-
-
-def _importance_class(weight: float) -> float:
-    if weight >= ALARMING:
-        return ALARMING
-    return WARNING if weight >= WARNING else 0.0
 
 
 def _dispersion(total: int, scaled_squares: float, exposure: float, windows: int) -> float:

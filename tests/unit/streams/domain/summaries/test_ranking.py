@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.severity import ERROR, INFO, WARN
+from schemas.severity import ERROR, FATAL, INFO, WARN
 from schemas.summaries import Finding, FindingKind
 from streams.domain.summaries import TemplateCount, TemplateInfo, WindowCounts, rank_findings
 from tests.builders import START_NS, template_count, template_info, template_infos, window_counts
@@ -112,6 +112,16 @@ def test_news_every_window_is_no_news() -> None:
     found = ranked(window_counts(20, [*usual(), template_count(200, 1, WARN)]), past)
 
     assert all(finding.score < 2.0 for finding in found)
+
+
+def test_a_first_error_is_news_where_fatal_lines_are_new_every_window() -> None:
+    past = [window_counts(i, [*usual(), template_count(100 + i, 2, FATAL)]) for i in range(20)]
+    new = [template_count(9, 1, ERROR), template_count(120, 2, FATAL)]
+
+    first, second = ranked(window_counts(20, [*usual(), *new]), past)[:2]
+
+    assert (first.template_id, first.kind) == ("9", FindingKind.NEW)
+    assert first.score >= 2.0 > second.score
 
 
 def test_the_first_window_of_a_service_has_nothing_new() -> None:
