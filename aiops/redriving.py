@@ -7,12 +7,11 @@ from typing import Final
 
 import msgspec
 
+from aiops.absences import told_absences
 from aiops.value_filter import ValueFilter
 from schemas.db.pool import open_pool
-from schemas.errors import TransientError
 from schemas.settings import Settings
 from streams.redrive import Outcome, RedriveObserver, Redriver, RedriveRequest
-from streams.retrying import is_transient
 
 POOL_SIZE: Final = 2
 
@@ -43,7 +42,7 @@ async def redrive_topic(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopping.set)
-    try:
+    with told_absences():
         pool = await open_pool(
             settings.postgres_dsn, application_name="aiops-redrive", max_size=POOL_SIZE
         )
@@ -52,10 +51,6 @@ async def redrive_topic(
             await redriver.run(counter, stopping)
         finally:
             await pool.close()
-    except Exception as exc:
-        if isinstance(exc, TransientError) or not is_transient(exc):
-            raise
-        raise TransientError(f"Postgres does not answer: {exc!r}") from exc
     return RedriveReport(
         topic=request.topic,
         is_dry_run=request.is_dry_run,

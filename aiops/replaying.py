@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from aiops.absences import told_absences
 from aiops.choices import read_choices
 from schemas.db.migrate import require_migrated
 from schemas.db.pool import Pool, open_pool
@@ -155,15 +156,16 @@ def _user_name() -> str:
 
 @asynccontextmanager
 async def _opened_pool(settings: Settings) -> AsyncIterator[Pool]:
-    pool = await open_pool(
-        settings.postgres_dsn, application_name="aiops-replay", max_size=POOL_SIZE
-    )
-    try:
-        async with pool.acquire() as connection:
-            await require_migrated(connection)
-        yield pool
-    finally:
-        await pool.close()
+    with told_absences():
+        pool = await open_pool(
+            settings.postgres_dsn, application_name="aiops-replay", max_size=POOL_SIZE
+        )
+        try:
+            async with pool.acquire() as connection:
+                await require_migrated(connection)
+            yield pool
+        finally:
+            await pool.close()
 
 
 async def _insert(pool: Pool, asked: ReplayStartEvent) -> str:

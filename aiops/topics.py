@@ -6,6 +6,7 @@ import msgspec
 from kafka import TopicPartition
 from kafka.admin import NewTopic, OffsetSpec
 
+from aiops.absences import told_absences
 from schemas.db.pool import open_pool
 from schemas.errors import ConfigError
 from schemas.settings import Settings
@@ -70,14 +71,16 @@ async def forget_stored(settings: Settings, topic: str) -> int:
 
     Raises:
         ConfigError: nothing is stored of the topic.
+        TransientError: Postgres does not answer.
     """
-    pool = await open_pool(settings.postgres_dsn, application_name="aiops-topics", max_size=1)
-    try:
-        async with pool.acquire() as connection, connection.transaction():
-            window_minutes = settings.window_s // 60
-            offsets = await forget_topic(connection, topic, window_minutes=window_minutes)
-    finally:
-        await pool.close()
+    with told_absences():
+        pool = await open_pool(settings.postgres_dsn, application_name="aiops-topics", max_size=1)
+        try:
+            async with pool.acquire() as connection, connection.transaction():
+                window_minutes = settings.window_s // 60
+                offsets = await forget_topic(connection, topic, window_minutes=window_minutes)
+        finally:
+            await pool.close()
     if offsets is None:
         raise ConfigError(f"nothing is stored of topic {topic}")
     return offsets

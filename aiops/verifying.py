@@ -6,6 +6,7 @@ from typing import Final
 import asyncpg
 import msgspec
 
+from aiops.absences import told_absences
 from aiops.replaying import compare_topic
 from schemas.db.pool import CONNECT_TIMEOUT_S, Connection
 from schemas.settings import Settings
@@ -68,13 +69,14 @@ async def verify(settings: Settings, topics: Sequence[str], wanted: ReplayRange)
     collector = _Collector()
     for topic in topics:
         await compare_topic(settings, topic, wanted, collector)
-    connection = await asyncpg.connect(settings.postgres_dsn, timeout=CONNECT_TIMEOUT_S)
-    try:
-        sums = await _check_blocks(connection)
-        sums += await _check_windows(connection, settings.window_s * NANOSECONDS)
-        expired_blocks = await connection.fetchval(COUNT_EXPIRED_BLOCKS)
-    finally:
-        await connection.close()
+    with told_absences():
+        connection = await asyncpg.connect(settings.postgres_dsn, timeout=CONNECT_TIMEOUT_S)
+        try:
+            sums = await _check_blocks(connection)
+            sums += await _check_windows(connection, settings.window_s * NANOSECONDS)
+            expired_blocks = await connection.fetchval(COUNT_EXPIRED_BLOCKS)
+        finally:
+            await connection.close()
     return Verification(
         blocks=collector.blocks,
         records=collector.records,

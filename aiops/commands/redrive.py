@@ -12,6 +12,7 @@ import msgspec
 from aiops.redriving import RedriveReport, redrive_topic
 from aiops.value_filter import ValueFilter
 from schemas.settings import load_settings
+from schemas.telemetry import configure_logging
 from streams.redrive import Outcome, RedriveRequest
 
 WORDS: Final = {
@@ -75,6 +76,8 @@ def command(
     `aiops replay` with the new ones instead: it reads the records where they lie.
     """
     settings = load_settings(os.environ)
+    # Standard output is the report's.
+    configure_logging("WARNING")
     request = RedriveRequest(topic=topic, reason=reason, limit=limit, is_dry_run=dry_run)
     value_filter = ValueFilter(filter_command) if filter_command is not None else None
     with ExitStack() as shown:

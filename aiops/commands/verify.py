@@ -11,6 +11,7 @@ import msgspec
 from aiops.replaying import parse_range
 from aiops.verifying import verify
 from schemas.settings import load_settings
+from schemas.telemetry import configure_logging
 from schemas.topics import REPLAYABLE_TOPICS
 
 EXIT_DIFFERENT: Final = 1
@@ -27,6 +28,8 @@ def command(*, topics: tuple[str, ...], begin: str | None, end: str | None, as_j
     Exit status 1 and a list of differences if there are any.
     """
     settings = load_settings(os.environ)
+    # Standard output is the report's.
+    configure_logging("WARNING")
     wanted = topics or tuple(spec.name for spec in REPLAYABLE_TOPICS)
     result = asyncio.run(verify(settings, wanted, parse_range(begin, end)))
     if as_json:
