@@ -20,7 +20,7 @@ async def run_child(
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "aiops", *arguments, stdin=asyncio.subprocess.PIPE
     )
-    log.info("worker_started", worker=name, pid=process.pid)
+    log.info("child_started", child=name, pid=process.pid)
     ended = asyncio.create_task(process.wait())
     stop = asyncio.create_task(stopping.wait())
     try:

@@ -330,7 +330,7 @@ async def test_the_supervisor_starts_killed_children_again_and_ends_with_a_fatal
 def kill_child(supervisor: WorkerProcess, name: str) -> None:
 
     for line in supervisor.printed().splitlines():
-        if '"worker_started"' in line and f'"{name}"' in line:
+        if '"child_started"' in line and f'"{name}"' in line:
             os.kill(json.loads(line)["pid"], signal.SIGKILL)
             return
     raise AssertionError(f"no child {name}")
