@@ -11,6 +11,7 @@ from typing import Final
 
 import structlog
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from prometheus_client import CONTENT_TYPE_LATEST, Histogram, generate_latest
 
@@ -79,7 +80,7 @@ def create_app(settings: Settings) -> web.Application:
     gate = Gate(engine, CostRates(settings.api_cost_per_second))
     handler = GraphQLHandler(services, gate)
     sockets = SocketHandler(services, gate, SubscriptionHub(SCHEMA))
-    app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_answered])
+    app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_answering()])
     app[SERVICES] = services
     app.cleanup_ctx.append(_running)
     app.on_shutdown.append(lambda _: sockets.close())
@@ -193,29 +194,35 @@ def _request_seconds(route: str, status: int) -> Histogram:
     return REQUEST_SECONDS.labels(route=route, status=str(status))
 
 
-@web.middleware
-async def _answered(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Give each request an id, each failure a coded body, and each answer one line in the log."""
-    request[REQUEST_ID] = request_id = token_hex(16)
-    started = time.perf_counter()
-    answer = await _guarded(request, handler)
-    duration_s = time.perf_counter() - started
-    if not answer.prepared:
-        answer.headers["X-Request-Id"] = request_id
-        for name, value in _HEADERS.items():
-            answer.headers.setdefault(name, value)
-    route = request.match_info.route.resource
-    name = route.canonical if route else "unknown"
-    _request_seconds(name, answer.status).observe(duration_s)
-    log.info(
-        "request_answered",
-        request_id=request_id,
-        route=name,
-        method=request.method,
-        status=answer.status,
-        duration_s=round(duration_s, 6),
-    )
-    return answer
+def _answering() -> Middleware:
+    # Bound once: for a logger that is not, each line makes a new one.
+    bound_log = log.bind()
+
+    @web.middleware
+    async def answered(request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Give each request an id, each failure a coded body, each answer one line in the log."""
+        request[REQUEST_ID] = request_id = token_hex(16)
+        started = time.perf_counter()
+        answer = await _guarded(request, handler)
+        duration_s = time.perf_counter() - started
+        if not answer.prepared:
+            answer.headers["X-Request-Id"] = request_id
+            for name, value in _HEADERS.items():
+                answer.headers.setdefault(name, value)
+        route = request.match_info.route.resource
+        name = route.canonical if route else "unknown"
+        _request_seconds(name, answer.status).observe(duration_s)
+        bound_log.info(
+            "request_answered",
+            request_id=request_id,
+            route=name,
+            method=request.method,
+            status=answer.status,
+            duration_s=round(duration_s, 6),
+        )
+        return answer
+
+    return answered
 
 
 async def _guarded(request: web.Request, handler: Handler) -> web.StreamResponse:

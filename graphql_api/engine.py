@@ -1,6 +1,5 @@
 """From the text of a document to an answer: limits, validation, policy, cost, execution."""
 
-import asyncio
 import re
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -32,6 +31,7 @@ from graphql_api.fast_lists import FastListExecutor
 from graphql_api.limits import DocumentLimits, parse_limited
 from graphql_api.plans import OperationPlan, plan_operation
 from graphql_api.store.loans import database_unavailable, is_database_away
+from graphql_api.time_limits import TimeLimit
 
 _MAX_VALIDATION_ERRORS: Final = 10
 _CACHED_DOCUMENTS: Final = 256
@@ -108,7 +108,7 @@ class Engine:
         self._schema = schema
         self._limits = limits
         self._max_cost = max_cost
-        self._timeout_s = timeout_s
+        self._time_limit = TimeLimit(timeout_s)
         self._executor_class = executor_class
         self._compile_direct = compile_direct
         self._prepared: OrderedDict[str, Prepared] = OrderedDict()
@@ -187,11 +187,14 @@ class Engine:
         self, prepared: Prepared, request: GraphQLRequest, context: RequestContext, cost: int
     ) -> Answer:
         """Execute an operation that was authorized."""
+        limit = self._time_limit.start()
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with limit:
                 result = await self._result(prepared, request, context)
         except TimeoutError:
             raise ApiError(ErrorCode.TIMEOUT, "the operation took too long") from None
+        finally:
+            self._time_limit.stop(limit)
         return self.answer_of(result, context, cost)
 
     async def _result(

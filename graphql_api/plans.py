@@ -3,7 +3,7 @@
 The limits bound the fields of an operation with its fragments spread out, so both walks are short.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -88,6 +88,11 @@ class FieldCost(msgspec.Struct, frozen=True, kw_only=True):
         inner = sum(one.total(variables) for one in self.inner)
         return self.weight + self._times(variables) * inner
 
+    @property
+    def varies(self) -> bool:
+        """Tell whether variables decide on the cost."""
+        return self.size_variable is not None or any(one.varies for one in self.inner)
+
     def _times(self, variables: Mapping[str, object]) -> int:
         if self.size_variable is None:
             return self.size
@@ -98,16 +103,21 @@ class FieldCost(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OperationPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """An operation with the coordinates it touches and its cost."""
+    """An operation with the coordinates it touches and its cost, None if variables decide on it."""
 
     kind: OperationType
     node: OperationDefinitionNode
     coordinates: frozenset[str]
     fields: tuple[FieldCost, ...]
+    fixed_cost: int | None
 
     def cost(self, variables: Mapping[str, object]) -> int:
         """Return the declared cost with these variables."""
-        return _ROOT + sum(one.total(variables) for one in self.fields)
+        return _total(self.fields, variables) if self.fixed_cost is None else self.fixed_cost
+
+
+def _total(fields: Iterable[FieldCost], variables: Mapping[str, object]) -> int:
+    return _ROOT + sum(one.total(variables) for one in fields)
 
 
 def plan_operation(
@@ -124,6 +134,7 @@ def plan_operation(
         node=operation,
         coordinates=frozenset(planner.coordinates),
         fields=fields,
+        fixed_cost=None if any(one.varies for one in fields) else _total(fields, {}),
     )
 
 

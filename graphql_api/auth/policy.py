@@ -5,8 +5,8 @@ fails on a field without a line here. `Type.*` covers the fields of a type that 
 fields with lines of their own.
 """
 
-from collections.abc import Iterable
-from functools import cache
+from collections.abc import Sequence
+from functools import cache, lru_cache
 from typing import Final
 
 from graphql_api.auth.principal import Role
@@ -166,7 +166,9 @@ def required_role(coordinate: str) -> Role | None:
     return POLICY.get(f"{type_name}.*") if found is None else found
 
 
-def denied(coordinates: Iterable[str], role: Role) -> list[str]:
+# Plans of documents are kept, and so is what is denied of each.
+@lru_cache(maxsize=1_024)
+def denied(coordinates: frozenset[str], role: Role) -> Sequence[str]:
     """Return the coordinates that `role` may not see, sorted."""
     return sorted(
         coordinate

@@ -38,6 +38,13 @@ def test_a_variable_counts_as_its_literal_would() -> None:
     assert cost_of(by_variable, {"n": 70}) == cost_of("{ logEntries(limit: 70) { id summary } }")
 
 
+def test_a_variable_of_an_inner_page_counts_too() -> None:
+    text = 'query($n: Int!) { changelog(repo: "a") { contributors(first: $n) { name } } }'
+    plan = plan_of(text)
+
+    assert plan.cost({"n": 70}) - plan.cost({"n": 10}) == 60
+
+
 def test_an_absent_variable_counts_as_its_default() -> None:
     text = "query($n: Int = 30) { logEntries(limit: $n) { id } }"
 
