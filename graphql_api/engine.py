@@ -171,7 +171,7 @@ class Engine:
                 f"your role may not use {', '.join(refused[:3])}",
                 field=refused[0],
             )
-        if _holds_nul(variables):
+        if variables and _holds_nul(variables):
             raise ApiError(ErrorCode.BAD_USER_INPUT, "text may not hold a NUL character")
         cost = plan.cost(variables)
         if cost > self._max_cost:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 import orjson
@@ -56,6 +57,8 @@ def error_body(error: ApiError) -> dict[str, object]:
     return {"errors": [error.formatted()]}
 
 
+# Clients send few different headers, and each its own always.
+@lru_cache
 def negotiated(accept: str | None) -> str:
     """Return the media type to answer with.
 
@@ -91,12 +94,12 @@ async def read_request(request: web.Request) -> GraphQLRequest:
     """
     if request.method == "GET":
         return _checked(_query_parameters(request))
-    if not _MEDIA_TYPE.fullmatch(request.headers.get("Content-Type", "").strip()):
+    if not _is_json(request.headers.get("Content-Type", "")):
         raise HttpError(
             415, ApiError(ErrorCode.UNSUPPORTED_MEDIA_TYPE, f"the body must be {JSON} in UTF-8")
         )
     try:
-        decoded = orjson.loads(await request.read())
+        decoded = orjson.loads(await _body(request))
     except orjson.JSONDecodeError as exc:
         raise bad_request("the body is not valid JSON in UTF-8") from exc
     except web.RequestPayloadError as exc:
@@ -105,6 +108,21 @@ async def read_request(request: web.Request) -> GraphQLRequest:
         refused.headers["Connection"] = "close"
         raise refused from exc
     return _checked(decoded)
+
+
+@lru_cache
+def _is_json(content_type: str) -> bool:
+    return _MEDIA_TYPE.fullmatch(content_type.strip()) is not None
+
+
+async def _body(request: web.Request) -> bytes:
+    """Return the body; one that has come with its headers, as most do, takes no waiting."""
+    if not request.content.is_eof():
+        return await request.read()
+    body = request.content.read_nowait()
+    if len(body) > request.client_max_size:
+        raise web.HTTPRequestEntityTooLarge(request.client_max_size, len(body))
+    return body
 
 
 def _query_parameters(request: web.Request) -> dict[str, object]:

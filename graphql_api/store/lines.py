@@ -104,7 +104,8 @@ UNION ALL
  ORDER BY max_record_ms DESC, topic DESC, partition DESC, first_offset DESC
  LIMIT $10)
 """
-_LIST_ORDER: Final = itemgetter("max_record_ms", "topic", "partition", "first_offset")
+# max_record_ms, topic, partition, first_offset: by place, which is faster than by name.
+_LIST_ORDER: Final = itemgetter(4, 0, 1, 2)
 
 # The text after every topic name, to start a keyset before the first row.
 _LAST_TEXT: Final = "\U0010ffff"
