@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from streams.domain.changelog.documents import Bump, BumpReason
 from streams.domain.changelog.tags import Boundary
-from streams.domain.changelog.versions import LEVELS, Level, Version, next_version
+from streams.domain.changelog.versions import Level, Version, highest_level, next_version
 
 _MAX_REASONS: Final = 20
 
@@ -30,7 +30,7 @@ def suggest_bump(
     version = base.version if base is not None else None
     if commit_count == 0:
         return _bump(base, "none", None, [BumpReason(level="none", reason="no commits")])
-    top: Level = max((item.level for item in evidence), default="none", key=LEVELS.index)
+    top = highest_level({item.level for item in evidence})
     reasons = _strongest(evidence, top)
     if top == "none":
         top = "patch"

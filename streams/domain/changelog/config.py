@@ -35,7 +35,8 @@ SECTIONS: Final = (
     Section("ci", "Continuous Integration", "Changed", is_shown=False),
     Section("other", "Other Changes", "Changed", is_shown=False),
 )
-SECTION_KEYS: Final = tuple(section.key for section in SECTIONS)
+_SECTION_OF_KEY: Final = {section.key: section for section in SECTIONS}
+SECTION_KEYS: Final = tuple(_SECTION_OF_KEY)
 KEEP_A_CHANGELOG_ORDER: Final = ("Added", "Changed", "Deprecated", "Removed", "Fixed", "Security")
 
 # Commit type -> section; a type that is not here is listed under `other`, which is not shown.
@@ -104,11 +105,11 @@ class ChangelogConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         """Return whether a section is printed."""
         if self.shown is not None:
             return key in self.shown
-        return next(section.is_shown for section in SECTIONS if section.key == key)
+        return _SECTION_OF_KEY[key].is_shown
 
     def title(self, key: str) -> str:
         """Return the heading of a section."""
-        section = next(section for section in SECTIONS if section.key == key)
+        section = _SECTION_OF_KEY[key]
         is_conventional = self.headings == "conventional"
         return section.conventional if is_conventional else section.keep_a_changelog
 

@@ -50,7 +50,7 @@ class SectionEntries(msgspec.Struct, frozen=True, kw_only=True):
     entries: tuple[Entry, ...]
 
 
-class BreakingNote(msgspec.Struct, frozen=True, kw_only=True):
+class BreakingNote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What breaks, in the words of the commit."""
 
     text: str
@@ -75,7 +75,7 @@ class Excluded(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     note_worthy: float | None = None
 
 
-class SecurityNote(msgspec.Struct, frozen=True, kw_only=True):
+class SecurityNote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The advisories that a commit names."""
 
     ids: tuple[str, ...]
@@ -83,7 +83,7 @@ class SecurityNote(msgspec.Struct, frozen=True, kw_only=True):
     shas: tuple[str, ...]
 
 
-class BumpReason(msgspec.Struct, frozen=True, kw_only=True):
+class BumpReason(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One piece of evidence for a level."""
 
     level: Level

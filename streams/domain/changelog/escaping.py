@@ -10,6 +10,8 @@ _SPECIAL: Final = re.compile(
     r"[\\`*\[\]<~@$]|_(?![A-Za-z0-9])|(?<![A-Za-z0-9])_|&(?=#?[A-Za-z0-9]{1,40};)"
 )
 _LINE_START: Final = re.compile(r"[-+=:>#]|[0-9]{1,9}(?=[.)])")
+# Text of these characters alone is shown as it is; most subjects are.
+_PLAIN: Final = re.compile(r"[A-Za-z0-9 (){}:;,.'\"!?/|#%^=>+-]*+")
 _TICKS: Final = re.compile(r"`+")
 _BREAKS: Final = re.compile("\r\n|[\n\r\v\f\u0085\u2028\u2029]")
 # Embeddings, overrides and isolates reorder the text after them; the rest draws nothing or rings.
@@ -40,6 +42,8 @@ def escape_line(text: str) -> str:
 def escape_words(text: str) -> str:
     """Return what `escape_line` does for text that stands behind other text of its line."""
     line = clean_line(text)
+    if _PLAIN.fullmatch(line):
+        return line
     parts: list[str] = []
     start = 0
     for opening, closing in _code_spans(line):
@@ -52,6 +56,8 @@ def escape_words(text: str) -> str:
 
 def clean_line(text: str) -> str:
     """Return the text on one line, without the characters that nobody should meet in one."""
+    if text.isascii() and text.isprintable():
+        return text.strip()
     lines = (line.strip() for line in _BREAKS.split(text))
     return _INVISIBLE.sub(_REPLACEMENT, " ".join(line for line in lines if line))
 

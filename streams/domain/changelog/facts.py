@@ -15,7 +15,7 @@ from streams.domain.changelog.messages import ParsedCommit
 from streams.domain.changelog.people import co_authors
 from streams.domain.changelog.reverts import RevertNote, parse_revert, split_number, strip_numbers
 from streams.domain.changelog.squash import split_squash
-from streams.domain.changelog.versions import LEVELS, Level
+from streams.domain.changelog.versions import Level, highest_level
 
 _ADVISORY: Final = re.compile(
     r"\b(?:CVE-[0-9]{4}-[0-9]{4,19}|GHSA(?:-[23456789cfghjmpqrvwx]{4}){3})\b", re.I | re.ASCII
@@ -66,8 +66,10 @@ def read_facts(
     head = commits[0]
     security_ids = _advisories(commit.message)
     changes = tuple(
-        _change(place, parsed, classify(parsed, config, commit.files), config)
-        for place, parsed in enumerate(commits)
+        [
+            _change(place, parsed, classify(parsed, config, commit.files), config)
+            for place, parsed in enumerate(commits)
+        ]
     )
     revert = parse_revert(head, commit.message)
     if revert is not None and not head.conventional:
@@ -75,16 +77,18 @@ def read_facts(
     if override is not None:
         changes = (_repaired(changes[0], override, config), *changes[1:])
     shown = tuple(
-        change
-        for change in changes
-        if change.is_shown or (security_ids and not change.is_hidden_by_hand)
+        [
+            change
+            for change in changes
+            if change.is_shown or (security_ids and not change.is_hidden_by_hand)
+        ]
     )
     return Facts(
         kind=commit_kind(head, parent_count=len(commit.parents or ())),
         header=head.header,
         changes=changes,
         shown=shown,
-        level=max((_level(change) for change in shown), default="none", key=LEVELS.index),
+        level=highest_level({_level(change) for change in shown}),
         is_guess=changes[0].found.decided_by == "MODEL",
         co_authors=tuple(co_authors(head)),
         revert=revert,

@@ -6,8 +6,9 @@ from hashlib import sha256
 
 from schemas.events import CommitEvent, OverrideEvent, ReleaseEvent, TagEvent
 from streams.domain.changelog.attribution import attribute_commits
+from streams.domain.changelog.bump import Evidence
 from streams.domain.changelog.config import ChangelogConfig
-from streams.domain.changelog.documents import Entry, canonical_json
+from streams.domain.changelog.documents import Entry, ReleaseInfo, canonical_json
 from streams.domain.changelog.duplicates import find_original, parallel_twins, possible_twins
 from streams.domain.changelog.facts import Facts, read_facts
 from streams.domain.changelog.graph import UNKNOWN_TIME, build_graph, walk_range
@@ -55,6 +56,8 @@ class History:
         self.overrides = newest_overrides(overrides)
         # Entries are the same in every view but for collapsed chains; the key is (commit, place).
         self.entries: dict[tuple[int, int], Entry] = {}
+        # What a release is called stands in its document and in the hash of what it is made from.
+        self.infos: dict[int, ReleaseInfo] = {}
         self._bases: dict[int, int | None] = {}
         self._spans: dict[int, Sequence[int]] = {}
         self.facts: Sequence[Facts] = [
@@ -144,6 +147,14 @@ class History:
             if facts.number is not None:
                 numbers[own] = facts.number
         return numbers
+
+    @cached_property
+    def evidence(self) -> list[Evidence]:
+        """What each commit calls for, were it chosen."""
+        return [
+            Evidence(commit.sha, facts.level, facts.changes[0].found.type, facts.release_as)
+            for commit, facts in zip(self.graph.commits, self.facts, strict=True)
+        ]
 
     @cached_property
     def digests(self) -> list[bytes]:

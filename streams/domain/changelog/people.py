@@ -17,7 +17,7 @@ _BOTS: Final = re.compile(
 _SHORTEST_NAME: Final = 4
 
 
-class Contributor(msgspec.Struct, frozen=True, kw_only=True):
+class Contributor(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An author of a release; `first_time`: no earlier release holds a commit of theirs."""
 
     name: str

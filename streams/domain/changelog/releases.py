@@ -9,7 +9,7 @@ import msgspec
 
 from schemas.events import CommitEvent, OverrideEvent, ReleaseEvent, TagEvent
 from streams.domain.changelog.attribution import ANCESTRY, MIXED
-from streams.domain.changelog.bump import Evidence, suggest_bump
+from streams.domain.changelog.bump import suggest_bump
 from streams.domain.changelog.config import ChangelogConfig
 from streams.domain.changelog.documents import (
     GENERATOR,
@@ -175,6 +175,12 @@ def _is_calendar(history: History, release: int) -> bool:
 
 
 def _release_info(history: History, release: int) -> ReleaseInfo:
+    if release not in history.infos:
+        history.infos[release] = _describe_release(history, release)
+    return history.infos[release]
+
+
+def _describe_release(history: History, release: int) -> ReleaseInfo:
     attributed_by = _attributed_by(history, history.members[release])
     if release == len(history.boundaries):
         previous = history.series.latest(stable=False)
@@ -254,15 +260,11 @@ def _excluded(history: History, selection: Selection) -> tuple[Excluded, ...]:
 
 def _bump(history: History, release: int, since_stable: View) -> Bump:
     base = history.stable_base(release)
+    chosen, said = since_stable.selection.chosen, history.evidence
     evidence = [
-        Evidence(
-            history.graph.commits[number].sha,
-            history.facts[number].level if number in since_stable.selection.chosen else "none",
-            history.facts[number].changes[0].found.type,
-            history.facts[number].release_as,
-        )
+        said[number] if number in chosen else said[number]._replace(level="none")
         for number in since_stable.members
-        if number in since_stable.selection.chosen or history.facts[number].release_as
+        if number in chosen or said[number].release_as
     ]
     return suggest_bump(
         None if base is None else history.boundaries[base],

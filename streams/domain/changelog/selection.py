@@ -1,7 +1,7 @@
 """Which commits of a range become entries, and why the others do not."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, get_args
 
 from streams.domain.changelog.facts import Change
 from streams.domain.changelog.history import History
@@ -31,6 +31,12 @@ class Exclusion(NamedTuple):
     other: int | None = None
 
 
+# An exclusion without another commit, once a reason: a range repeats its few reasons often.
+_EXCLUSIONS: Final[dict[ExclusionReason, Exclusion]] = {
+    reason: Exclusion(reason) for reason in get_args(ExclusionReason)
+}
+
+
 class Selection(NamedTuple):
     """The outcome for a range of commits, by their numbers in the graph."""
 
@@ -55,29 +61,30 @@ def select_changes(history: History, members: Sequence[int], release: int) -> Se
             continue
         facts = history.facts[number]
         if leaves_out and facts.is_guess:
-            excluded[number] = Exclusion("no_convention")
+            excluded[number] = _EXCLUSIONS["no_convention"]
         elif facts.shown:
             chosen[number] = facts.shown
         else:
             is_overridden = facts.changes[0].is_hidden_by_hand
-            excluded[number] = Exclusion("override" if is_overridden else "hidden")
+            excluded[number] = _EXCLUSIONS["override" if is_overridden else "hidden"]
     return Selection(chosen, excluded, reverts)
 
 
 def _exclude_kinds(
     history: History, members: Sequence[int], excluded: dict[int, Exclusion]
 ) -> None:
+    facts = history.facts
     for number in members:
-        kind = history.facts[number].kind
+        kind = facts[number].kind
         if kind != "change":
-            excluded[number] = Exclusion(kind)
+            excluded[number] = _EXCLUSIONS[kind]
 
 
 def _exclude_copies(
     history: History, members: Sequence[int], release: int, excluded: dict[int, Exclusion]
 ) -> None:
-    for number in members:
-        if number in history.may_be_copy and number not in excluded:
+    for number in history.may_be_copy.intersection(members):
+        if number not in excluded:
             original = history.original_of(number, release)
             if original is not None:
                 excluded[number] = Exclusion("duplicate", original)
@@ -88,7 +95,7 @@ def _exclude_reverted(
 ) -> list[tuple[int, int | None, Effect]]:
     cancellation = cancel_reverts(set(members), history.reverts, history.brought_by)
     for number, by in cancellation.cancelled_by.items():
-        excluded[number] = Exclusion("revert") if number == by else Exclusion("reverted", by)
+        excluded[number] = _EXCLUSIONS["revert"] if number == by else Exclusion("reverted", by)
     return cancellation.outcomes
 
 

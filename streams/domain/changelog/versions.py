@@ -1,12 +1,13 @@
 """Tag names as versions: order, series, pre-releases, the next one."""
 
 import re
+from collections.abc import Set
 from typing import Final, Literal
 
 import msgspec
 
 Level = Literal["none", "patch", "minor", "major"]
-LEVELS: Final[tuple[Level, ...]] = ("none", "patch", "minor", "major")
+_HIGHEST_FIRST: Final[tuple[Level, ...]] = ("major", "minor", "patch")
 
 _DOTTED: Final = re.compile(r"(?<![0-9.])[0-9]{1,9}(?:\.[0-9]{1,9})+")
 _PLAIN: Final = re.compile(r"(?:[vV]|.*[-_@/ ][vV]?)?([0-9]{1,9})\Z")
@@ -37,6 +38,14 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
         while len(numbers) > 1 and numbers[-1] == 0:
             numbers = numbers[:-1]
         return numbers, self.is_stable, self.pre
+
+
+def highest_level(levels: Set[Level]) -> Level:
+    """Return the highest of the levels, `none` without any."""
+    for level in _HIGHEST_FIRST:
+        if level in levels:
+            return level
+    return "none"
 
 
 def parse_version(tag: str) -> Version | None:
