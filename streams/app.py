@@ -1,9 +1,6 @@
 """One Faust app (one consumer group) for one agent."""
 
-import os
 from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
-from tempfile import gettempdir
 from typing import Any, Final, TypeAlias
 
 import faust
@@ -21,8 +18,6 @@ from streams.batch_delivery import (
 # Never reached: what waits for the agent is bounded by batch_delivery.py.
 STREAM_BUFFER_EVENTS: Final = 4_096
 SEVEN_DAYS_S: Final = 604_800.0
-# Faust makes this folder at its start, by default in the current one; it stays empty.
-UNUSED_DATADIR: Final = Path(gettempdir()) / f"aiops-faust-{os.getuid()}"
 
 RunAgent: TypeAlias = Callable[[faust.StreamT[Any]], Awaitable[None]]
 
@@ -98,7 +93,6 @@ def create_app(
         web_enabled=False,
         autodiscover=False,
         store="memory://",
-        datadir=UNUSED_DATADIR,
     )
     topic = app.topic(*plan.topics, schema=PassThroughSchema())
     app.agent(topic, name=f"{plan.name}-agent")(run_agent)

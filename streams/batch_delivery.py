@@ -200,6 +200,9 @@ class BatchApp(faust.App):
     def _new_transport(self) -> "BatchTransport":
         return BatchTransport(self.conf.broker_consumer, self, loop=self.loop)
 
+    async def on_first_start(self) -> None:
+        """Make no folders for tables, of which there are none."""
+
 
 class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     """Creates the aiokafka consumer with our fetch settings and without aborted records.

@@ -1,5 +1,6 @@
 """The servers of the integration tests: given by address, else embedded, else in Docker."""
 
+import fcntl
 import os
 import shutil
 import tempfile
@@ -15,7 +16,7 @@ from aiops.local.metadata import broker_count
 from aiops.local.options import LocalOptions, options_from
 from aiops.local.ports import LOOPBACK, free_port
 from aiops.local.postgres import Postgres, start_postgres
-from aiops.local.processes import ticks
+from aiops.local.processes import is_locked, ticks
 from schemas.errors import AiOpsError, ConfigError
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 KAFKA_IMAGE = "apache/kafka:4.3.1"
 POSTGRES_IMAGE = "postgres:17"
 CONTAINER_START_S = 120.0
+# Locked for as long as the session lives that made the directory.
+OWNER_LOCK = "owner.lock"
 # Not among them: a server that was there and did not start is a failure.
 NOT_TO_BE_HAD = (ConfigError, JarError)
 GIVEN_TO_THE_PRODUCT = ("AIOPS_KAFKA_BOOTSTRAP", "AIOPS_POSTGRES_DSN")
@@ -43,13 +46,32 @@ def local_options() -> LocalOptions:
 
 @contextmanager
 def scratch_directory() -> Iterator[Path]:
-    """Yield a directory that an unprivileged server may enter; pytest's own are closed to it."""
-    path = Path(tempfile.mkdtemp(prefix="aiops-test-"))
-    path.chmod(0o755)
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
+    """Yield a directory that an unprivileged server may enter; pytest's own are closed to it.
+
+    Those of sessions that were killed are removed first.
+    """
+    remove_leftovers()
+    made = Path(tempfile.mkdtemp(prefix="aiops-new-"))
+    made.chmod(0o755)
+    with (made / OWNER_LOCK).open("wb") as owner:
+        fcntl.flock(owner, fcntl.LOCK_EX)
+        # It gets the name that others look for once it is locked.
+        path = made.rename(made.with_name(made.name.replace("new", "test", 1)))
+        home = path / "home"
+        home.mkdir()
+        home.chmod(0o755)
+        try:
+            yield home
+        finally:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def remove_leftovers() -> None:
+    """Remove the scratch directories whose owner is gone: the kernel has freed their locks."""
+    for path in Path(tempfile.gettempdir()).glob("aiops-test-*"):
+        lock = path / OWNER_LOCK
+        if lock.exists() and not is_locked(lock):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 @contextmanager

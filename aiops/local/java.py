@@ -23,6 +23,8 @@ BASE_FLAGS: Final = (
     "-XX:MaxMetaspaceSize=128m",
     "-XX:ReservedCodeCacheSize=64m",
     "-Djava.awt.headless=true",
+    # Else a file of its own in the machine's temporary directory, which a killed process leaves.
+    "-XX:-UsePerfData",
 )
 HINT: Final = (
     f"Apache Kafka needs Java {MINIMUM_VERSION} or newer: install one on PATH or in JAVA_HOME, "

@@ -2,6 +2,7 @@
 
 import base64
 import os
+import shutil
 import subprocess
 import tempfile
 import uuid
@@ -69,6 +70,11 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     broker_port: int
     controller_port: int
 
+    @property
+    def scratch(self) -> Path:
+        """Where Java unpacks libraries."""
+        return self.home / "tmp"
+
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
@@ -96,6 +102,7 @@ class Runtime:
             *self.java.command(heap_mb=HEAP_MB),
             *reading,
             f"-Dlog4j2.configurationFile={node.home / LOG4J_FILE}",
+            f"-Djava.io.tmpdir={node.scratch}",
             "-cp",
             os.pathsep.join(str(jar) for jar in self.jars),
             main_class,
@@ -143,7 +150,9 @@ def prepare_home(
     node: Node, nodes: tuple[Node, ...], runtime: Runtime, overrides: Mapping[str, str]
 ) -> tuple[str, ...]:
     """Write the node's files, format its data directory once; return the command that starts it."""
-    node.home.mkdir(parents=True, exist_ok=True)
+    # What a killed process has left: libraries that it unpacked.
+    shutil.rmtree(node.scratch, ignore_errors=True)
+    node.scratch.mkdir(parents=True)
     values = node_properties(node, nodes) | dict(overrides)
     properties = write_files(node, values)
     _format(node, runtime)

@@ -1,5 +1,6 @@
 from importlib.metadata import version
 from itertools import pairwise
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -209,6 +210,20 @@ async def test_the_apps_consumer_is_ours(app: BatchApp) -> None:
     assert isinstance(consumer._thread, BatchConsumerThread)
     assert isinstance(consumer, BatchConsumer)
     assert app.conf.id == "test-logs"
+
+
+def entries(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
+
+
+async def test_a_started_app_leaves_no_folders(
+    app: BatchApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    await app.on_first_start()
+
+    assert entries(tmp_path) == []
 
 
 async def test_the_aiokafka_consumer_has_our_fetch_settings(app: BatchApp) -> None:

@@ -1,10 +1,15 @@
 """The fixtures that the other integration tests stand on."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import asyncpg
 import pytest
 from kafka import KafkaConsumer, KafkaProducer
 
 from tests.conftest import MakeTopic
+from tests.servers import remove_leftovers, scratch_directory
 
 pytestmark = pytest.mark.integration
 
@@ -37,3 +42,34 @@ async def test_an_empty_database_has_no_tables(empty_database: str) -> None:
     await connection.close()
 
     assert count == 0
+
+
+STAY = """
+import time
+from tests.servers import scratch_directory
+with scratch_directory() as path:
+    (path / "data").mkdir()
+    print(path, flush=True)
+    time.sleep(600)
+"""
+
+
+def test_what_a_killed_session_leaves_is_removed_by_the_next() -> None:
+    command = [sys.executable, "-c", STAY]
+    with (
+        scratch_directory() as ours,
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as session,
+    ):
+        assert session.stdout is not None
+        theirs = Path(session.stdout.readline().strip())
+        remove_leftovers()
+        lived = theirs.exists()
+        session.kill()
+        session.wait()
+
+        remove_leftovers()
+
+        assert lived
+        assert not theirs.exists()
+        assert ours.exists()
+    assert not ours.exists()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from confluent_kafka import Producer
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.admin import KafkaAdminClient, NewTopic
 from msgspec.structs import replace
@@ -153,6 +154,25 @@ def test_records_survive_a_killed_broker(own_kafka: Kafka) -> None:
     produce(own_kafka.bootstrap, b"after")
 
     assert consume(own_kafka.bootstrap, 2) == [b"before", b"after"]
+
+
+def test_what_a_killed_broker_unpacked_is_gone_after_its_next_start(data_dir: Path) -> None:
+    with start_kafka(data_dir, local_options()) as kafka:
+        make_topic(kafka.bootstrap)
+        producer = Producer({"bootstrap.servers": kafka.bootstrap, "compression.type": "lz4"})
+        producer.produce(TOPIC, b"a line that is said again and again " * 100)
+        producer.flush()
+        scratch = kafka.nodes[0].process.home / "tmp"
+        unpacked = set(scratch.iterdir())
+        kafka.kill()
+    left = set(scratch.iterdir())
+
+    with start_kafka(data_dir, local_options()):
+        kept = set(scratch.iterdir())
+
+    assert unpacked
+    assert left == unpacked
+    assert not kept & unpacked
 
 
 def test_a_cluster_goes_on_without_one_of_its_brokers(own_kafka_cluster: Kafka) -> None:
