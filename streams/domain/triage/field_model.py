@@ -20,8 +20,9 @@ from streams.domain.triage.vocabulary import Rows, Values
 # After this many answers, prior knowledge counts half.
 _PRIOR_ANSWERS: Final = 300.0
 _PRIOR_UNTIL: Final = 10_000
-# Few answers are gone over more often: (up to so many answers, so many old ones each).
-_REPLAYS: Final = ((300, 8), (1_000, 4))
+# Few answers are gone over more often: (up to so many answers in all or of a label, so many old
+# ones each).
+_REPLAYS: Final = ((300, 10, 8), (1_000, 30, 4))
 _STEADY_REPLAYS: Final = 2
 _MAX_STEPS: Final = 60
 _HELD_MARGIN: Final = 0.05
@@ -214,13 +215,18 @@ class FieldModel:
 
     def _replay(self, history: "History") -> None:
         memory, field = history
-        count = self.learner.answer_count
-        replays = next((times for until, times in _REPLAYS if count <= until), _STEADY_REPLAYS)
-        for _ in range(replays if len(memory) else 0):
+        for _ in range(self._replay_count() if len(memory) else 0):
             example = self._draw(memory)
             label = example.labels.get(field)
             if label is not None:
                 self.learner.step(example.rows, example.values, self.column_of(label))
+
+    def _replay_count(self) -> int:
+        count, label_count = self.learner.answer_count, len(self._eligible().columns)
+        for in_all, of_a_label, times in _REPLAYS:
+            if count <= max(in_all, of_a_label * label_count):
+                return times
+        return _STEADY_REPLAYS
 
     def _draw(self, memory: Memory) -> Example:
         self.replay_state = (self.replay_state * _MULTIPLIER + _INCREMENT) & _WORD

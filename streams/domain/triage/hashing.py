@@ -1,4 +1,4 @@
-"""Words and character runs of a text as 64-bit hashes, a whole text in a few array operations."""
+"""Words and character runs of a text as 64-bit hashes; those of frequent words are kept."""
 
 import re
 from typing import Final, NamedTuple
@@ -8,12 +8,14 @@ import numpy.typing as npt
 
 Hashes = npt.NDArray[np.uint64]
 Indices = npt.NDArray[np.int64]
+Slots = npt.NDArray[np.int32]
 
 _IDEOGRAPHS: Final = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 # A script without spaces is read sign by sign; its pairs come in as word pairs.
 # A question mark says as much as a word.
 _WORD: Final = re.compile(f"[{_IDEOGRAPHS}?]|[^\\W_{_IDEOGRAPHS}]+")
 _MAX_WORD_CHARS: Final = 40
+_MAX_KNOWN_WORDS: Final = 20_000
 _SHORTEST_RUN: Final = 3
 _LONGEST_RUN: Final = 4
 _SPACE: Final = 32
@@ -31,13 +33,24 @@ _RUN_KIND: Final = 307
 
 
 class HashedText(NamedTuple):
-    """The features of one text: each occurrence's hash, and of a run the position of its word."""
+    """The features of one text, each in the order of its words.
+
+    They are each occurrence's hash, and of a run the position of its word.
+    """
 
     words: list[str]
     word_hashes: Hashes
     pair_hashes: Hashes
     run_hashes: Hashes
     run_words: Indices
+
+
+class _HashedWord(NamedTuple):
+    """What a word in small letters gives, wherever it stands."""
+
+    plain: int
+    runs: Hashes
+    run_count: int
 
 
 def split_words(text: str) -> list[str]:
@@ -50,19 +63,15 @@ def hash_text(text: str) -> HashedText | None:
     words = split_words(text)
     if not words:
         return None
-    joined = " " + " ".join(words).lower() + " "
-    codes = np.frombuffer(joined.encode("utf-32-le", "replace"), np.uint32).astype(np.uint64)
-    is_space = codes == _SPACE
-    spaces = np.cumsum(is_space)
-    runs = _runs(codes, spaces)
-    plain = _word_hashes(codes, is_space)
+    plain_hashes, runs, run_counts = zip(*_TABLE.hash_all(words), strict=True)
+    plain = np.array(plain_hashes, np.uint64)
     pairs = plain[:-1] * _PRIME + plain[1:]
     return HashedText(
         words=words,
         word_hashes=plain + np.uint64(_WORD_KIND),
         pair_hashes=pairs + np.uint64(_PAIR_KIND),
-        run_hashes=np.concatenate([hashes for hashes, _ in runs]),
-        run_words=np.concatenate([owners for _, owners in runs]),
+        run_hashes=np.concatenate(runs),
+        run_words=np.repeat(np.arange(len(words)), run_counts),
     )
 
 
@@ -75,7 +84,7 @@ def hash_name(name: str) -> int:
     return total
 
 
-def slots_of(hashes: Hashes, section: int, bits: int) -> npt.NDArray[np.int32]:
+def slots_of(hashes: Hashes, section: int, bits: int) -> Slots:
     """Return hashes as numbers of `bits` bits; each section gets other numbers."""
     mixed = (hashes + np.uint64(section)) * _SPREAD
     mixed ^= mixed >> _SHIFT
@@ -83,9 +92,54 @@ def slots_of(hashes: Hashes, section: int, bits: int) -> npt.NDArray[np.int32]:
     return (mixed >> np.uint64(64 - bits)).astype(np.int32)
 
 
-def _runs(codes: Hashes, spaces: Indices) -> list[tuple[Hashes, Indices]]:
-    """Return runs of 3 and 4 characters; a space may begin or end a run, not be inside it."""
-    runs = []
+def count_slots(parts: list[Slots]) -> tuple[Slots, Indices]:
+    """Return the distinct slots of all parts, ascending, and how often each occurs."""
+    slots = np.concatenate(parts) if parts else np.zeros(0, np.int32)
+    slots.sort()
+    firsts = np.flatnonzero(np.append(len(slots) > 0, slots[1:] != slots[:-1]))
+    return slots[firsts], np.diff(np.append(firsts, len(slots)))
+
+
+class _WordTable:
+    """The words met lately, with their hashes; begun anew when it is full."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, _HashedWord] = {}
+
+    def hash_all(self, words: list[str]) -> list[_HashedWord]:
+        """Return the hashes of each word, written in small letters."""
+        if len(self.known) > _MAX_KNOWN_WORDS:
+            self.known = {}
+        # Another thread may begin a new table meanwhile; this one goes on with its own.
+        known = self.known
+        lowered = [word.lower() for word in words]
+        unknown = sorted(set(lowered).difference(known))
+        if unknown:
+            known.update(zip(unknown, _hash_unknown(unknown), strict=True))
+        return [known[word] for word in lowered]
+
+
+_TABLE: Final = _WordTable()
+
+
+def _hash_unknown(words: list[str]) -> list[_HashedWord]:
+    joined = " " + " ".join(words) + " "
+    codes = np.frombuffer(joined.encode("utf-32-le", "replace"), np.uint32).astype(np.uint64)
+    is_space = codes == _SPACE
+    hashes, owners = _runs(codes, np.cumsum(is_space))
+    ends = np.searchsorted(owners, np.arange(1, len(words))).tolist()
+    # Copies, that a word kept does not keep all others of its text.
+    runs = [part.copy() for part in np.split(hashes, ends)]
+    plain = _word_hashes(codes, is_space).tolist()
+    return [_HashedWord(*both, len(both[1])) for both in zip(plain, runs, strict=True)]
+
+
+def _runs(codes: Hashes, spaces: Indices) -> tuple[Hashes, Indices]:
+    """Return runs of 3 and 4 characters, word by word, and the position of each one's word.
+
+    A space may begin or end a run, not be inside it.
+    """
+    hashes, owners = [], []
     rolling = codes
     for length in range(2, _LONGEST_RUN + 1):
         rolling = rolling[:-1] * _PRIME + codes[length - 1 :]
@@ -93,9 +147,11 @@ def _runs(codes: Hashes, spaces: Indices) -> list[tuple[Hashes, Indices]]:
             continue
         count = len(rolling)
         inside = spaces[length - 2 : length - 2 + count] == spaces[:count]
-        hashes = rolling[inside] + np.uint64(length * _RUN_KIND)
-        runs.append((hashes, spaces[:count][inside] - 1))
-    return runs
+        hashes.append(rolling[inside] + np.uint64(length * _RUN_KIND))
+        owners.append(spaces[:count][inside] - 1)
+    words = np.concatenate(owners)
+    order = np.argsort(words, kind="stable")
+    return np.concatenate(hashes)[order], words[order]
 
 
 def _word_hashes(codes: Hashes, is_space: npt.NDArray[np.bool_]) -> Hashes:

@@ -14,11 +14,12 @@ from streams.domain.triage.vocabulary import (
     take_rows,
 )
 
+_RATE: Final = np.float32(1.25)
 _BIAS_RATE: Final = 0.02
 _FIRST_BIAS_MOVE: Final = 0.05
 # Steps shrink with the square root of what a feature has been moved; this is where it starts.
 _FIRST_MOVE: Final = np.float32(0.3)
-_FIRST_MOVE_AMONG_MANY: Final = np.float32(1.0)
+_FIRST_MOVE_AMONG_MANY: Final = np.float32(0.5)
 # Among many labels one against the rest is nearly always the rest: they are weighed together.
 _MANY_LABELS: Final = 20
 _FIRST_CAPACITY: Final = 1 << 10
@@ -99,7 +100,9 @@ class FieldLearner:
         self.bias -= pace * _BIAS_RATE * errors / np.sqrt(self.bias_moves)
         moved = self.moves.take(rows) + values * values * np.float32(squares.max())
         self.moves[rows] = moved
-        sizes = values / np.sqrt(moved + (_FIRST_MOVE_AMONG_MANY if is_many else _FIRST_MOVE))
+        sizes = (
+            _RATE * values / np.sqrt(moved + (_FIRST_MOVE_AMONG_MANY if is_many else _FIRST_MOVE))
+        )
         known -= sizes[:, None] * errors.astype(np.float32)
         self.weights[rows] = weights
 

@@ -18,7 +18,7 @@ from streams.domain.triage.reasons import TracedTicket, explain
 from streams.domain.triage.triages import FieldTriage, Triage
 from streams.domain.triage.vocabulary import Vocabulary, VocabularyState
 
-FORMAT_VERSION: Final = 2
+FORMAT_VERSION: Final = 3
 _MAX_TOP: Final = 10
 _DIGEST_BYTES: Final = 32
 _ENCODER: Final = msgspec.msgpack.Encoder(order="deterministic")

@@ -11,13 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from streams.domain.triage.arithmetic import log
-from streams.domain.triage.search_terms import (
-    SLOT_COUNT,
-    SearchTerms,
-    TermGroup,
-    TermSlots,
-    Weights,
-)
+from streams.domain.triage.hashing import Slots
+from streams.domain.triage.search_terms import SLOT_COUNT, SearchTerms, TermGroup, Weights
 
 TAIL_TICKETS: Final = 512
 _FAN_IN: Final = 8
@@ -49,7 +44,7 @@ class _Segment(NamedTuple):
 
     first_ticket: int
     ticket_count: int
-    slots: TermSlots
+    slots: Slots
     starts: npt.NDArray[np.int64]
     tickets: npt.NDArray[np.uint16]
     weights: npt.NDArray[np.uint16]
@@ -63,7 +58,7 @@ class SimilarIndex:
         self._tail_tickets = tail_tickets
         self._frequencies = np.zeros(SLOT_COUNT, np.int32)
         self._segments: list[_Segment] = []
-        self._tail_slots: list[TermSlots] = []
+        self._tail_slots: list[Slots] = []
         self._tail_weights: list[npt.NDArray[np.uint16]] = []
 
     def add(self, terms: SearchTerms) -> int:
@@ -99,7 +94,7 @@ class SimilarIndex:
         age = np.array([self.ticket_count - match.number], np.float64)
         return match.score / float(_recency(age)[0])
 
-    def _affordable(self, slots: TermSlots, weights: Weights) -> tuple[TermSlots, Weights]:
+    def _affordable(self, slots: Slots, weights: Weights) -> tuple[Slots, Weights]:
         """Return the strongest terms whose postings are few enough to read, ascending."""
         strongest = np.argsort(-weights, kind="stable")
         postings = np.cumsum(self._frequencies[slots[strongest]])
@@ -108,7 +103,7 @@ class SimilarIndex:
 
     def _weigh(
         self, terms: SearchTerms, limit: int, shares: tuple[float, float]
-    ) -> tuple[TermSlots, Weights]:
+    ) -> tuple[Slots, Weights]:
         """Return the terms of both views that say most, ascending, with their weights."""
         whole_slots, whole = self._weigh_group(terms.whole, limit)
         title_slots, title = self._weigh_group(terms.title, limit)
@@ -116,7 +111,7 @@ class SimilarIndex:
         order = np.argsort(slots, kind="stable")
         return slots[order], np.concatenate([whole * shares[0], title * shares[1]])[order]
 
-    def _weigh_group(self, group: TermGroup, limit: int) -> tuple[TermSlots, Weights]:
+    def _weigh_group(self, group: TermGroup, limit: int) -> tuple[Slots, Weights]:
         found = self._frequencies[group.slots].astype(np.float64)
         weights = group.counts * (1.0 + log((self.ticket_count + 1.0) / (found + 1.0)))
         weights /= max(float(np.sqrt(np.add.reduce(weights * weights))), 1e-9)
@@ -125,7 +120,7 @@ class SimilarIndex:
         kept = np.argsort(-weights, kind="stable")[:limit]
         return group.slots[kept], weights[kept]
 
-    def _search_tail(self, scores: Weights, slots: TermSlots, factors: Weights) -> None:
+    def _search_tail(self, scores: Weights, slots: Slots, factors: Weights) -> None:
         if not self._tail_slots:
             return
         tail = np.concatenate(self._tail_slots)
@@ -161,7 +156,7 @@ def _recency(age: Weights) -> Weights:
 def _sort(
     first_ticket: int,
     ticket_count: int,
-    slots: TermSlots,
+    slots: Slots,
     postings: tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint16]],
 ) -> _Segment:
     tickets, weights = postings
@@ -194,7 +189,7 @@ def _join(segments: list[_Segment]) -> _Segment:
     return _sort(first, sum(s.ticket_count for s in segments), slots, (tickets, weights))
 
 
-def _search_segment(segment: _Segment, slots: TermSlots, factors: Weights) -> Weights:
+def _search_segment(segment: _Segment, slots: Slots, factors: Weights) -> Weights:
     positions = np.searchsorted(segment.slots, slots)
     positions[positions == len(segment.slots)] = 0
     found = np.flatnonzero(segment.slots[positions] == slots)

@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from streams.domain.triage.arithmetic import log
-from streams.domain.triage.features import COUNT_WEIGHTS, SLOT_BITS, Shape, Slots
+from streams.domain.triage.features import COUNT_WEIGHTS, SLOT_BITS, Shape
+from streams.domain.triage.hashing import Slots
 
 Rows = npt.NDArray[np.int32]
 Values = npt.NDArray[np.float32]
@@ -61,11 +62,10 @@ class Vocabulary:
         """Return the value of each feature: its count, damped, by its rarity; groups as long."""
         rarity = _LOGS[self.ticket_count + 1] + np.float32(1) - _LOGS[self.frequencies[rows] + 1]
         values: Values = COUNT_WEIGHTS[shape.counts] * rarity
-        squares = values * values
-        for group, weight in enumerate(shape.weights):
-            part = slice(shape.bounds[group], shape.bounds[group + 1])
-            length = np.sqrt(np.add.reduce(squares[part], dtype=np.float64))
-            values[part] *= np.float32(weight / length)
+        if len(values):
+            lengths = np.sqrt(np.add.reduceat(values * values, shape.bounds[:-1], dtype=np.float64))
+            scales = (shape.weights / lengths).astype(np.float32)
+            values *= np.repeat(scales, np.diff(shape.bounds))
         return values
 
     def state(self) -> VocabularyState:
