@@ -9,12 +9,15 @@ import msgspec
 from streams.domain.changelog.config import ChangelogConfig, category_of
 from streams.domain.changelog.kinds import changelog_label
 from streams.domain.changelog.messages import ParsedCommit
+from streams.domain.changelog.prefaces import strip_preface
 from streams.domain.changelog.word_model import guess_type
 
 DecidedBy = Literal["PREFIX", "LABEL", "RULE", "MODEL", "OVERRIDE"]
 
 _LOOSE: Final = re.compile(
-    r"\[?(?P<type>[A-Za-z][\w-]{1,15})\]?(?:[(\[](?P<scope>[^()\[\]\r\n]{1,60})[)\]])?!?"
+    r"\[?(?P<type>[A-Za-z][\w-]{1,15})\]?"
+    r"(?: ?\((?P<scope>[^()\[\]\r\n]{1,60})\)|\[(?P<group>[^()\[\]\r\n]{1,60})\]"
+    r"|/(?P<part>[\w.-]{1,60}))?!?"
     r"(?:\s?:\s*|(?<=\]) )(?P<subject>\S[^\r\n]*)",
     re.ASCII,
 )
@@ -29,6 +32,9 @@ _LABELS: Final = {
     "security": "security",
     "performance": "performance",
 }
+# What has the form of a type and names no place: an issue, a port.
+_NO_AREA: Final = re.compile(r"[a-z][a-z0-9]{1,9}-[0-9]+|back-?port", re.ASCII)
+_SIGN_SCOPE: Final = re.compile(r"\(([^()\r\n]{1,60})\)!?: *(?=\S)")
 _SURE: Final = 1.0
 _LOOSE_CONFIDENCE: Final = 0.9
 _REVIEW_BELOW: Final = 0.5
@@ -55,25 +61,36 @@ def classify(
     """Return the class of one parsed commit.
 
     A `Changelog:` footer decides before the prefix; a prefix that misses a rule of the convention
-    (`fix:x`, `[docs] x`) counts when its type is a known one; else a model of words decides.
+    (`fix:x`, `[docs] x`) counts when its type is a known one, so does a gitmoji; else a model of
+    words decides, also behind a prefix that is no type (`parser: fix x`, `ABC-12: fix x`).
     """
     label = _LABELS.get(changelog_label(parsed) or "")
     if label is not None:
         return _sure(parsed, parsed.type or label, label, "LABEL", config)
-    if parsed.conventional:
-        return _sure(
-            parsed, parsed.type or "", config.section_of(parsed.type or ""), "PREFIX", config
-        )
-    loose = _LOOSE.match(parsed.header)
-    if loose and config.section_of(loose["type"].lower()) != "other":
+    if parsed.type is not None and config.knows(parsed.type):
+        return _sure(parsed, parsed.type, config.section_of(parsed.type), "PREFIX", config)
+    text, sign_type = strip_preface(parsed.subject)
+    loose = _LOOSE.match(text)
+    if loose and config.knows(loose["type"].lower()):
         return _by_loose_prefix(loose, config)
-    guess = guess_type(parsed.header, parsed.body or "", tuple(files))
+    if sign_type is not None:
+        scope = _SIGN_SCOPE.match(text)
+        rest = text[scope.end() :] if scope else text
+        return _by_rule(sign_type, scope[1] if scope else None, rest, config)
+    return _by_words(parsed, text, config, files)
+
+
+def _by_words(
+    parsed: ParsedCommit, text: str, config: ChangelogConfig, files: Sequence[str]
+) -> Classification:
+    """Return the class by the words of the message; a prefix that is no type is what it is on."""
+    guess = guess_type(text, parsed.body or "", tuple(files))
     section = config.section_of(guess.type)
     return Classification(
         type=guess.type,
         section=section,
         category=category_of(section),
-        scope=None,
+        scope=_area(parsed),
         subject=parsed.subject.strip(),
         decided_by="MODEL",
         confidence=guess.confidence,
@@ -81,6 +98,14 @@ def classify(
         note_worthy=guess.note_worthy,
         reasons=guess.reasons,
     )
+
+
+def _area(parsed: ParsedCommit) -> str | None:
+    """Return what an unknown type with its scope says of the place of a change."""
+    if parsed.type is None or _NO_AREA.fullmatch(parsed.type):
+        return parsed.scope
+    prefix = parsed.header[: len(parsed.type)]
+    return f"{prefix}/{parsed.scope}" if parsed.scope else prefix
 
 
 def _sure(
@@ -105,14 +130,20 @@ def _sure(
 
 
 def _by_loose_prefix(loose: re.Match[str], config: ChangelogConfig) -> Classification:
-    commit_type = loose["type"].lower()
+    scope = loose["scope"] or loose["group"] or loose["part"]
+    return _by_rule(loose["type"].lower(), scope, loose["subject"], config)
+
+
+def _by_rule(
+    commit_type: str, scope: str | None, subject: str, config: ChangelogConfig
+) -> Classification:
     section = config.section_of(commit_type)
     return Classification(
         type=commit_type,
         section=section,
         category=category_of(section),
-        scope=loose["scope"],
-        subject=loose["subject"].strip(),
+        scope=scope,
+        subject=subject.strip(),
         decided_by="RULE",
         confidence=_LOOSE_CONFIDENCE,
         needs_review=False,

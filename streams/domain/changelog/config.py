@@ -44,21 +44,35 @@ TYPE_SECTIONS: Final = {
     "feat": "added",
     "feature": "added",
     "add": "added",
+    "added": "added",
     "fix": "fixed",
+    "fixes": "fixed",
+    "fixed": "fixed",
+    "bug": "fixed",
     "bugfix": "fixed",
     "hotfix": "fixed",
     "perf": "performance",
     "improvement": "changed",
+    "improve": "changed",
+    "enhancement": "changed",
+    "enhance": "changed",
     "change": "changed",
+    "changed": "changed",
+    "breaking": "changed",
     "deprecate": "deprecated",
+    "deprecated": "deprecated",
     "remove": "removed",
+    "removed": "removed",
     "revert": "reverted",
     "security": "security",
     "sec": "security",
     "deps": "dependencies",
+    "dependencies": "dependencies",
     "docs": "docs",
     "doc": "docs",
+    "typo": "docs",
     "style": "style",
+    "lint": "style",
     "refactor": "refactor",
     "test": "test",
     "tests": "test",
@@ -100,6 +114,10 @@ class ChangelogConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     def section_of(self, commit_type: str) -> str:
         """Return the key of the section that entries of a type belong to."""
         return self.types.get(commit_type) or TYPE_SECTIONS.get(commit_type, "other")
+
+    def knows(self, commit_type: str) -> bool:
+        """Return whether a type has a section of its own."""
+        return commit_type in self.types or commit_type in TYPE_SECTIONS
 
     def is_shown(self, key: str) -> bool:
         """Return whether a section is printed."""

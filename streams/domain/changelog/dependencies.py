@@ -7,8 +7,12 @@ from typing import Final
 import msgspec
 
 _UPDATE: Final = re.compile(
-    r"(?:bump|update|upgrade)s? (?:version of )?(?:dependency |module |package |action )?"
-    r"(?P<name>[^\s:]+)(?: version| action| digest| module| package)?"
+    r"(?:\[[\w.-]{1,40}\] )?(?:security )?(?:bump|update|upgrade)s? (?:version of )?"
+    r"(?:(?:dependency|module|package|action|plugin|gem|crate|rust crate|terraform|image"
+    r"|docker image|helm release|helm chart|the) )?"
+    r"(?P<name>[^\s:]+)"
+    r"(?: (?:version|action|digest|module|package|monorepo|docker tag|docker digest|orb|plugin"
+    r"|wrapper|requirement))?"
     r"(?: from (?P<old>\S+))? to (?P<new>v?[0-9]\S*|[0-9a-f]{7,40})(?: in (?P<place>/\S*))?",
     re.IGNORECASE,
 )

@@ -20,6 +20,7 @@ from streams.domain.changelog.versions import Level, highest_level
 _ADVISORY: Final = re.compile(
     r"\b(?:CVE-[0-9]{4}-[0-9]{4,19}|GHSA(?:-[23456789cfghjmpqrvwx]{4}){3})\b", re.I | re.ASCII
 )
+_BREAKING_SIGN: Final = "breaking"
 _RELEASE_AS: Final = "release-as"
 _MINOR_SECTIONS: Final = frozenset({"added", "deprecated"})
 
@@ -104,12 +105,15 @@ def read_facts(
 def _change(
     place: int, parsed: ParsedCommit, found: Classification, config: ChangelogConfig
 ) -> Change:
+    text = parsed.breaking_text
+    if text is None and found.decided_by == "RULE" and found.type == _BREAKING_SIGN:
+        text = found.subject
     return Change(
         place=place,
         parsed=parsed,
         found=found,
-        is_shown=parsed.breaking or config.is_shown(found.section),
-        breaking_text=parsed.breaking_text,
+        is_shown=text is not None or config.is_shown(found.section),
+        breaking_text=text,
     )
 
 

@@ -4,15 +4,17 @@ import re
 from typing import Final, Literal
 
 from streams.domain.changelog.messages import ParsedCommit
+from streams.domain.changelog.prefaces import strip_preface
 from streams.domain.changelog.reverts import strip_numbers
 
 Kind = Literal["change", "merge", "release", "fixup", "empty", "skipped"]
 
 _MERGE_HEADER: Final = re.compile(
-    r"(?:Merge (?:pull request|branch|branches|remote-tracking branch|tag|commit|PR)\b"
+    r"(?:Merge (?:pull request|branch|branches|remote-tracking branch|tag|commit|PR|changes?)\b"
+    r"|Merge (?:\"|#[0-9]|[0-9a-f]{7,40} into )"
     r"|Merged in \S|Automatic merge|chore: merge )",
 )
-_MERGE_NUMBER: Final = re.compile(r"Merge (?:pull request|PR) #([0-9]+)\b", re.ASCII)
+_MERGE_NUMBER: Final = re.compile(r"Merge (?:(?:pull request|PR) )?#([0-9]+)\b", re.ASCII)
 _FIXUP: Final = ("fixup!", "squash!", "amend!")
 _SKIP: Final = re.compile(r"\[(?:skip[ -]changelog|changelog[ -]skip|no[ -]changelog)\]", re.I)
 _SKIP_VALUES: Final = frozenset({"skip", "skipped", "ignore", "ignored", "none", "no"})
@@ -51,9 +53,15 @@ _RELEASE_WORDS: Final = frozenset(
         "final",
         "start",
         "begin",
+        "back",
+        "development",
+        "dev",
         "chore",
     ]
 )
+# What release tools call their commits, without a version.
+_RELEASE_HEADERS: Final = frozenset({"version packages", "publish", "publish packages"})
+_RELEASE_TOOLS: Final = ("[maven-release-plugin]", "[gradle release plugin]")
 _RELEASE_TYPES: Final = frozenset({"chore", "release", "build", "ci"})
 _MAX_WORDS: Final = 12
 
@@ -98,16 +106,24 @@ def _is_release(parsed: ParsedCommit) -> bool:
             return False
         if parsed.type == "release" or parsed.scope == "release":
             return True
+    if strip_numbers(parsed.subject).lower() in _RELEASE_HEADERS:
+        return True
+    if parsed.header.startswith(_RELEASE_TOOLS):
+        return True
+    return _names_a_version(parsed)
+
+
+def _names_a_version(parsed: ParsedCommit) -> bool:
     if not parsed.conventional and not _HAS_VERSION.search(parsed.subject):
         return False
-    words = strip_numbers(parsed.subject).lower().split(maxsplit=_MAX_WORDS)
+    words = strip_numbers(strip_preface(parsed.subject).text).lower().split(maxsplit=_MAX_WORDS)
     if not words or len(words) > _MAX_WORDS:
         return False
     if not any(_VERSION_WORD.fullmatch(word) for word in words):
         return bool(parsed.conventional) and words[0].rstrip(":") in {"release", "publish"}
     rest = [word for word in words if not _VERSION_WORD.fullmatch(word)]
     unknown = [word for word in rest if word.rstrip(":") not in _RELEASE_WORDS]
-    # `create-app v1.3.0` is a release as well; `bump flask to 1.2.0` is a dependency.
-    return not unknown or (
-        len(unknown) == len(rest) == 1 and _VERSION_WORD.fullmatch(words[-1]) is not None
-    )
+    if not unknown or _VERSION_WORD.fullmatch(words[-1]) is None:
+        return not unknown
+    # `create-app v1.3.0` and `release core 1.3.0` are as well; `bump flask to 1.2.0` is none.
+    return len(unknown) == 1 and (len(rest) == 1 or rest[0] == "release")

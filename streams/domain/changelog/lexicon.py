@@ -142,6 +142,44 @@ WORDS: Final = {
     """,
 }
 
+# How messages in other languages begin, for the English word that the lexicon knows.
+OPENINGS: Final = {
+    "fix": """
+        behebe behebt behoben korrigiere korrigiert korrektur fehler fehlerbehebung repariert
+        corrige corrigé corrigez répare résout arregla arreglado corregido corregir corrección
+        soluciona conserta correção corrigido corretto correzione risolto sistemato исправлен
+        исправлена исправлено исправлены исправил исправить исправление фикс починил 修复 修正
+        修改 解决 修復 不具合 バグ 수정 버그 napraw naprawiono poprawka poprawiono oprava
+        düzeltildi düzelt herstel opgelost
+    """,
+    "add": """
+        füge hinzugefügt ergänze ergänzt neue neues ajoute ajouté ajouter ajout añade añadido
+        añadir agrega agregado agregar adiciona adicionado adicionar adicionada aggiunto
+        aggiunta aggiungi добавлен добавлена добавлено добавлены добавил добавить добавление
+        添加 新增 增加 支持 追加 対応 추가 dodaj dodano dodanie přidáno ekle eklendi toegevoegd
+    """,
+    "remove": """
+        entferne entfernt lösche gelöscht supprime supprimé elimina eliminado eliminar quita
+        removido remover rimosso rimuovi удален удалён удалена удалено удалил удалить удаление
+        删除 移除 去除 去掉 削除 삭제 제거 usuń usunięto usunięcie odstraněno verwijderd
+    """,
+    "update": """
+        aktualisiere aktualisiert actualiza actualizado actualizar atualiza atualizado atualizar
+        aggiornato aggiornamento обновлен обновлена обновлено обновил обновить обновление 更新
+        升级 アップデート 업데이트 aktualizacja zaktualizowano bijgewerkt güncelle
+    """,
+    "refactor": """
+        umbau refaktorisiert refactorise refactorisation refactoriza refatora refatoração
+        рефакторинг 重构 重構 リファクタ リファクタリング 리팩토링 리팩터링 refaktoryzacja
+    """,
+    "document": """
+        dokumentiert dokumentation documente documenta documentação документация 文档 文件
+        ドキュメント 문서 dokumentacja
+    """,
+    "test": "тест тесты 测试 測試 テスト 테스트 testy",
+    "optimize": "optimiert optimiza otimiza оптимизация 优化 性能 最適化 高速化 최적화",
+}
+
 PATHS: Final = {
     "docs": "/only_docs 3 /some_docs 0.5",
     "test": "/only_tests 3.2 /some_tests -0.3",

@@ -18,9 +18,19 @@ _REVERTS_SHA: Final = re.compile(
     r"This (partially )?reverts (?:commits? )?([0-9a-f]{7,64})\b", re.I
 )
 _REVERTS_NUMBER: Final = re.compile(r"^Reverts (?:[\w.-]+/[\w.-]+)?#([0-9]+)\s*$", re.M | re.ASCII)
-_QUOTED: Final = re.compile(r'(?:partial(?:ly)? )?revert(?:s|ed)?:? +"(.*)"', re.IGNORECASE)
+_QUOTED: Final = re.compile(
+    r'(?:(?:partial(?:ly)? )?revert(?:s|ed)?|back(?:s|ed)? out):? +"(.*)"', re.IGNORECASE
+)
+# Git's own words for the revert of a revert.
+_REAPPLIED: Final = re.compile(r'Reapply "(.*)"')
+_BARE: Final = re.compile(
+    r"(?:revert(?:s|ed)?|back(?:s|ed)? out):? +(?:PR |changeset |commit )?"
+    r"(?:#(?P<number>[0-9]+)\b|(?P<sha>[0-9a-f]{7,64})\b)",
+    re.IGNORECASE | re.ASCII,
+)
 _PARTIAL: Final = re.compile(r"partial(?:ly)? revert|revert(?:s|ed)? (?:part|some|half) of", re.I)
 _NUMBER: Final = re.compile(r"(?:[\w.-]+/[\w.-]+)?#([0-9]+)", re.ASCII)
+_OPENINGS: Final = frozenset("rRpPbB")
 _SHORTEST_SHA: Final = 7
 _MAX_TARGETS: Final = 100
 _MAX_HEADER: Final = 2_000
@@ -51,33 +61,61 @@ class Cancellation(NamedTuple):
     outcomes: list[tuple[int, int | None, Effect]]
 
 
+class _Opening(NamedTuple):
+    """What a header takes back: a subject in quotes, a pull request's number, or shas."""
+
+    subject: str | None = None
+    number: str | None = None
+    shas: tuple[str, ...] = ()
+
+
 def parse_revert(parsed: ParsedCommit, message: str) -> RevertNote | None:
     """Return what a commit takes back, None when it is no revert."""
     header = parsed.header[:_MAX_HEADER]
-    quoted = _QUOTED.match(header) if header[:1] in "rRpP" else None
-    is_typed = parsed.type == "revert"
+    opening = _read_opening(header) if header[:1] in _OPENINGS else None
     named = (
         list(islice(_REVERTS_SHA.finditer(message), _MAX_TARGETS)) if "everts" in message else []
     )
-    if not (quoted or is_typed or (named and "evert" in header)):
+    is_typed = parsed.type == "revert"
+    if not (opening or is_typed or (named and "evert" in header)):
         return None
-    shas = [match[2].lower() for match in named]
+    opening = opening or _Opening()
+    shas = [match[2].lower() for match in named] + list(opening.shas)
     if is_typed and not shas:
-        values = (value for token, value in parsed.footers if token.lower() in {"refs", "reverts"})
-        shas = [sha for value in values for sha in _SHA.findall(value[:_MAX_HEADER].lower())]
-    number = (
-        _REVERTS_NUMBER.search(parsed.body) if parsed.body and "Reverts" in parsed.body else None
-    )
-    subject = quoted[1] if quoted else parsed.subject.strip()
-    if is_typed and not quoted:
-        subject = _unquoted(subject)
-    is_partial = bool(_PARTIAL.search(header)) or any(match[1] for match in named)
+        shas = _footer_shas(parsed)
+    subject = opening.subject
+    if subject is None:
+        subject = _unquoted(parsed.subject.strip()) if is_typed else parsed.subject.strip()
     return RevertNote(
         shas=tuple(dict.fromkeys(shas)),
-        number=number[1] if number else None,
+        number=opening.number or _number_of_body(parsed.body),
         subject=subject,
-        is_partial=is_partial,
+        is_partial=bool(_PARTIAL.search(header)) or any(match[1] for match in named),
     )
+
+
+def _read_opening(header: str) -> _Opening | None:
+    """Return what the header itself says is taken back, None where it says nothing."""
+    quoted = _QUOTED.match(header)
+    if quoted:
+        return _Opening(subject=quoted[1])
+    reapplied = _REAPPLIED.match(header)
+    if reapplied:
+        return _Opening(subject=f'Revert "{reapplied[1]}"')
+    bare = _BARE.match(header)
+    if bare is None:
+        return None
+    return _Opening(number=bare["number"], shas=(bare["sha"].lower(),) if bare["sha"] else ())
+
+
+def _footer_shas(parsed: ParsedCommit) -> list[str]:
+    values = (value for token, value in parsed.footers if token.lower() in {"refs", "reverts"})
+    return [sha for value in values for sha in _SHA.findall(value[:_MAX_HEADER].lower())]
+
+
+def _number_of_body(body: str | None) -> str | None:
+    found = _REVERTS_NUMBER.search(body) if body and "Reverts" in body else None
+    return found[1] if found else None
 
 
 def split_number(subject: str) -> tuple[str, str | None]:

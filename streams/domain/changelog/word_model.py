@@ -10,9 +10,17 @@ from typing import Final
 
 import msgspec
 
-from streams.domain.changelog.lexicon import PATHS, PRIORS, WORDS
+from streams.domain.changelog.lexicon import OPENINGS, PATHS, PRIORS, WORDS
 
 _WORD: Final = re.compile(r"[a-z][a-z0-9']*")
+_FIRST_WORD: Final = re.compile(r"[^\W\d_]+")
+_ENGLISH: Final = {
+    foreign: english for english, text in OPENINGS.items() for foreign in text.split()
+}
+# Without blanks between words: Chinese, Japanese, Korean. The longest first.
+_CONNECTED: Final = sorted(
+    (word for word in _ENGLISH if "\u3040" <= word[0] <= "\ud7a3"), key=lambda w: (-len(w), w)
+)
 _SUFFIXES: Final = ("ations", "ings", "ies", "ing", "ed", "es", "s")
 _SHORTEST_STEM: Final = 3
 _MAX_HEADER: Final = 400
@@ -66,7 +74,8 @@ class Guess(msgspec.Struct, frozen=True, kw_only=True):
 def guess_type(header: str, body: str, files: tuple[str, ...]) -> Guess:
     """Return the likeliest type of a message, and of the files it changes when they are known."""
     features = dict.fromkeys(_features(body[:_MAX_BODY].lower(), is_header=False), _BODY_SHARE)
-    features.update(dict.fromkeys(_features(header[:_MAX_HEADER].lower(), is_header=True), 1.0))
+    opened = _in_english(header[:_MAX_HEADER].lower())
+    features.update(dict.fromkeys(_features(opened, is_header=True), 1.0))
     features.update(dict.fromkeys(_path_features(files[:_MAX_FILES]), 1.0))
     scores, spoken = _scores(features)
     top = max(scores, key=lambda name: (scores[name], name))
@@ -82,6 +91,25 @@ def guess_type(header: str, body: str, files: tuple[str, ...]) -> Guess:
         note_worthy=round(worth / total, _DIGITS),
         reasons=tuple(dict.fromkeys(reasons))[:_MAX_REASONS],
     )
+
+
+def _in_english(header: str) -> str:
+    """Return the header with an English word for its first one, where that is foreign.
+
+    Without blanks between words it is the beginning of the first run of letters that tells, or
+    its end: Japanese has its verb there.
+    """
+    match = _FIRST_WORD.match(header)
+    if match is None:
+        return header
+    word = match[0]
+    if word in _ENGLISH:
+        return f"{_ENGLISH[word]} {header[len(word) :]}"
+    if word.isascii():
+        return header
+    known = next((one for one in _CONNECTED if word.startswith(one)), None)
+    known = known or next((one for one in _CONNECTED if word.endswith(one)), None)
+    return f"{_ENGLISH[known]} {header}" if known else header
 
 
 def _scores(
@@ -155,4 +183,6 @@ def _stemmed(feature: str) -> str:
     return mark + "_".join(stem(word) for word in feature.removeprefix("^").split("_"))
 
 
-MODEL_HASH: Final = sha256(repr((PRIORS, WORDS, PATHS, _TEMPERATURE)).encode()).hexdigest()[:16]
+MODEL_HASH: Final = sha256(
+    repr((PRIORS, WORDS, OPENINGS, PATHS, _TEMPERATURE)).encode()
+).hexdigest()[:16]

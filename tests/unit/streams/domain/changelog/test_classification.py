@@ -20,7 +20,7 @@ def found(message: str, *files: str) -> Classification:
     [
         ("feat: x", "PREFIX", "added"),
         ("ui: x", "PREFIX", "changed"),
-        ("zzz: x", "PREFIX", "other"),
+        ("zzz: fix x", "MODEL", "fixed"),
         ("chore: x\n\nChangelog: fixed", "LABEL", "fixed"),
         ("fix:x", "RULE", "fixed"),
         ("[docs] x", "RULE", "docs"),

@@ -119,11 +119,20 @@ def test_a_breaking_change_of_any_type_is_shown_with_its_note() -> None:
 
 
 def test_what_nobody_outside_notices_is_excluded_by_its_type() -> None:
-    document = build_releases(line("feat: a", "chore: b", "ci: c", "zzz: d"))[0]
+    document = build_releases(line("feat: a", "chore: b", "ci: c", "test: d"))[0]
 
     assert subjects(document) == ["a"]
     assert {item.reason for item in document.excluded} == {"hidden"}
     assert [item.category for item in document.excluded] == ["internal", "internal", "internal"]
+
+
+def test_a_prefix_that_is_no_type_is_left_out_only_where_others_have_one() -> None:
+    among_types = build_releases(line("feat: a", "fix: b", "net: add c"))[0]
+    among_its_like = build_releases(line("net: add a", "parser: fix b", "feat: c"))[0]
+
+    assert subjects(among_types) == ["a", "b"]
+    assert [item.reason for item in among_types.excluded] == ["no_convention"]
+    assert sorted(subjects(among_its_like)) == ["add a", "c", "fix b"]
 
 
 @pytest.mark.parametrize(

@@ -51,11 +51,12 @@ def test_a_revert_of_an_earlier_release_is_listed(header: str) -> None:
     assert document.reverts[0].effect == "listed"
 
 
-def test_the_revert_of_a_revert_gives_the_change_back() -> None:
+@pytest.mark.parametrize("header", [f'Revert "Revert "{FEATURE}""', f'Reapply "{FEATURE}"'])
+def test_the_revert_of_a_revert_gives_the_change_back(header: str) -> None:
     document = released(
         FEATURE,
         f'Revert "{FEATURE}"\n\n{this_reverts("0")}',
-        f'Revert "Revert "{FEATURE}""\n\n{this_reverts("1")}',
+        f"{header}\n\n{this_reverts('1')}",
     )
 
     assert subjects(document) == ["add a thing (#7)"]
