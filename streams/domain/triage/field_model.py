@@ -150,7 +150,7 @@ class FieldModel:
     ) -> None:
         """Take an answer in: go over old ground first, then step until the answer holds."""
         column = self.column_of(label)
-        self.learner.answers[column] += 1
+        self.learner.count_answer(column)
         self._eligible_labels = None
         text = slice(0, reading.text_size)
         self.prototypes.add(rows[text], values[text], column)

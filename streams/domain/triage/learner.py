@@ -19,9 +19,11 @@ _BIAS_RATE: Final = 0.02
 _FIRST_BIAS_MOVE: Final = 0.05
 # Steps shrink with the square root of what a feature has been moved; this is where it starts.
 _FIRST_MOVE: Final = np.float32(0.3)
-_FIRST_MOVE_AMONG_MANY: Final = np.float32(0.5)
-# Among many labels one against the rest is nearly always the rest: they are weighed together.
+_FIRST_MOVE_TOGETHER: Final = np.float32(0.5)
+# Among many labels one against the rest is nearly always the rest, and labels that are hardly known
+# say little against each other: they are weighed together.
 _MANY_LABELS: Final = 20
+_FEW_ANSWERS_A_LABEL: Final = 5
 _FIRST_CAPACITY: Final = 1 << 10
 
 
@@ -37,20 +39,19 @@ class LearnerState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FieldLearner:
-    """Logistic regression by AdaGrad over the features of a ticket, one label against the rest."""
+    """Logistic regression by AdaGrad over the features of a ticket, one label against the rest.
+
+    `answer_count` is how many answers it has been taught, `answers` of each label.
+    """
 
     def __init__(self) -> None:
         self.labels: list[str] = []
         self.answers: list[int] = []
+        self.answer_count = 0
         self.weights: Values = np.zeros((_FIRST_CAPACITY, 0), np.float32)
         self.moves: Values = np.zeros(_FIRST_CAPACITY, np.float32)
         self.bias: Floats = np.zeros(0)
         self.bias_moves: Floats = np.zeros(0)
-
-    @property
-    def answer_count(self) -> int:
-        """Return how many answers it has been taught."""
-        return sum(self.answers)
 
     def add_label(self, label: str) -> int:
         """Return the column of a label, a new one if need be."""
@@ -62,6 +63,11 @@ class FieldLearner:
         self.bias_moves = np.append(self.bias_moves, _FIRST_BIAS_MOVE)
         self.weights = grow_columns(self.weights, len(self.labels))
         return len(self.labels) - 1
+
+    def count_answer(self, column: int) -> None:
+        """Count an answer to be taught."""
+        self.answers[column] += 1
+        self.answer_count += 1
 
     def weights_of(self, rows: Rows) -> Values:
         """Return what a unit of each feature adds to the margin of each label."""
@@ -92,8 +98,8 @@ class FieldLearner:
         margins = self.margins(known, values)
         if given is not None:
             margins += given
-        is_many = len(margins) > _MANY_LABELS
-        errors = softmax(margins) if is_many else logistic(margins)
+        are_together = self._are_labels_together()
+        errors = softmax(margins) if are_together else logistic(margins)
         errors[column] -= 1.0
         squares = errors * errors
         self.bias_moves += squares
@@ -101,7 +107,9 @@ class FieldLearner:
         moved = self.moves.take(rows) + values * values * np.float32(squares.max())
         self.moves[rows] = moved
         sizes = (
-            _RATE * values / np.sqrt(moved + (_FIRST_MOVE_AMONG_MANY if is_many else _FIRST_MOVE))
+            _RATE
+            * values
+            / np.sqrt(moved + (_FIRST_MOVE_TOGETHER if are_together else _FIRST_MOVE))
         )
         known -= sizes[:, None] * errors.astype(np.float32)
         self.weights[rows] = weights
@@ -125,6 +133,7 @@ class FieldLearner:
         for label in state.labels:
             learner.add_label(label)
         learner.answers = list(state.answers)
+        learner.answer_count = sum(state.answers)
         moves = np.frombuffer(state.moves, "<f4")
         learner.moves = grow_rows(learner.moves, len(moves))
         learner.moves[: len(moves)] = moves
@@ -134,3 +143,7 @@ class FieldLearner:
         learner.bias = np.frombuffer(state.bias, "<f8").copy()
         learner.bias_moves = np.frombuffer(state.bias_moves, "<f8").copy()
         return learner
+
+    def _are_labels_together(self) -> bool:
+        count = len(self.labels)
+        return count > _MANY_LABELS or self.answer_count < _FEW_ANSWERS_A_LABEL * count
