@@ -3,8 +3,9 @@
 import json
 import logging
 import sys
-from collections.abc import Callable, Mapping
-from typing import Final
+import time
+from collections.abc import Callable, Mapping, MutableMapping
+from typing import Any, Final
 
 import msgspec
 import structlog
@@ -71,6 +72,30 @@ def event_json(event: Mapping[str, object], *, default: Callable[[object], objec
         return json.dumps(event, default=default)
 
 
+class Timestamps:
+    """Gives each log event its time in UTC, with six decimals; the text of a second is made once.
+
+    structlog's own takes a third of the time that a line takes.
+    """
+
+    def __init__(self, clock: Callable[[], int] = time.time_ns) -> None:
+        self._clock = clock
+        # Replaced as one: threads log too.
+        self._second = (-1, "")
+
+    def __call__(
+        self, _logger: object, _method: str, event: MutableMapping[str, Any]
+    ) -> MutableMapping[str, Any]:
+        """Return the event with its `timestamp`."""
+        now_s, rest_ns = divmod(self._clock(), 1_000_000_000)
+        second, text = self._second
+        if second != now_s:
+            text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now_s))
+            self._second = (now_s, text)
+        event["timestamp"] = f"{text}.{rest_ns // 1_000:06d}Z"
+        return event
+
+
 def configure_logging(level: str) -> None:
     """Send structlog and the standard library's loggers to stderr: JSON unless it is a terminal."""
     renderer: structlog.types.Processor = (
@@ -81,7 +106,7 @@ def configure_logging(level: str) -> None:
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        Timestamps(),
         structlog.processors.format_exc_info,
     ]
     structlog.configure(
