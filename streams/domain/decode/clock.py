@@ -30,10 +30,13 @@ def choose_time(levels: list[Level], reference: Reference) -> tuple[int, str | N
     """Return the event time, and the text of the first candidate that was rejected for it."""
     latest = reference.ns + DAY_NS
     rejected: str | None = None
-    for moment in _applied(levels, is_zoned=True):
-        if YEAR_2000_NS <= moment.ns <= latest:
-            return _refined(moment, levels, latest), rejected
-        rejected = rejected or moment.text
+    for level in reversed(levels):
+        applied = level.applied
+        if applied is None or not applied.is_zoned:
+            continue
+        if YEAR_2000_NS <= applied.ns <= latest:
+            return _refined(applied, levels, latest), rejected
+        rejected = rejected or applied.text
     for moment in _emitted(levels):
         if YEAR_2000_NS <= moment.ns <= latest:
             return moment.ns, rejected
@@ -49,7 +52,7 @@ def _choose_unzoned(
     latest = reference.ns + DAY_NS
     valid = next((moment for moment in collected if YEAR_2000_NS <= moment.ns <= latest), None)
     reference_ns = reference.ns if valid is None else valid.ns
-    for moment in _applied(levels, is_zoned=False):
+    for moment in _unzoned(levels):
         ns = _in_year(moment, reference_ns) if moment.month else moment.ns
         if ns is not None and YEAR_2000_NS <= ns <= reference_ns + _MINUTES_AHEAD_NS:
             return ns, rejected
@@ -59,10 +62,10 @@ def _choose_unzoned(
     return reference_ns, rejected
 
 
-def _applied(levels: list[Level], *, is_zoned: bool) -> Iterator[Moment]:
-    """Application times, the innermost first."""
+def _unzoned(levels: list[Level]) -> Iterator[Moment]:
+    """Application times without a zone, the innermost first."""
     for level in reversed(levels):
-        if level.applied is not None and level.applied.is_zoned is is_zoned:
+        if level.applied is not None and not level.applied.is_zoned:
             yield level.applied
 
 

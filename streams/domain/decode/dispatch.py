@@ -87,6 +87,9 @@ def _reference_of(timestamp_ms: int, headers: Headers) -> Reference:
 
 
 def _decode_value(value: bytes, reference: Reference) -> Decoded:
+    clean_text = payloads.decode_clean(value)
+    if clean_text is not None:
+        return _decode_text(clean_text, reference)
     if value.startswith(payloads.GZIP_MAGIC):
         value = payloads.gunzip(value)
     if not b" " <= value[:1] < b"\x80":

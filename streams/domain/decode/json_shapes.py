@@ -36,7 +36,9 @@ def read_object_level(members: JsonObject, text: str | None) -> Level:
     """Return what a JSON object says; `text` is the object as it was written, if known."""
     flat, odd = flatten(members)
     shape = shape_of(flat)
-    if any(type(members.get(key)) is dict for key in PROMOTED_KEYS):
+    # The names of a flat object stay the same.
+    is_flat = flat.keys() == members.keys()
+    if not is_flat and any(type(members.get(key)) is dict for key in PROMOTED_KEYS):
         key = _promoted_key(members)
         promoted = None if key is None else members[key]
         if isinstance(promoted, dict):

@@ -77,7 +77,7 @@ def read_documents(text: str) -> list[Document] | None:
         if documents is None and text.count(",") <= _MAX_LENIENT_COMMAS:
             documents = _read_leniently(text, is_bulk=is_bulk)
         return documents
-    return collect_documents([(value, text)])
+    return [Document(value, text)] if type(value) is dict else collect_documents([(value, text)])
 
 
 def _refuse_many(text: str) -> None:

@@ -70,6 +70,20 @@ class Text(NamedTuple):
     foreign_count: int
 
 
+def decode_clean(value: bytes) -> str | None:
+    """Return a value that begins and goes on as text in UTF-8 with nothing to remove, else None.
+
+    Such a value begins with no space, as no encoding, and with no byte order mark.
+    """
+    if not b"!" <= value[:1] <= b"~" or len(value) > MAX_QUICK_CHARS:
+        return None
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        return None
+    return text if text.isprintable() else None
+
+
 def decode_text(value: bytes) -> Text:
     """Return the value as text: UTF-16 by its BOM, else UTF-8 with U+FFFD for what is invalid."""
     if value.startswith(_UTF16_BOMS):

@@ -196,7 +196,7 @@ def _match_epoch(text: str, position: int) -> Timed | None:
     match = _EPOCH.match(text, position)
     if match is None:
         return None
-    moment = _epoch(match[1], match[2] or "", match[0])
+    moment = _epoch(int(match[1]), match[2] or "", match[0])
     return (moment, match.end()) if moment else None
 
 
@@ -237,7 +237,7 @@ def parse_time(value: object) -> Moment | None:
         return _parse_text(value)  # type: ignore[arg-type] # narrowed by kind, for speed
     if kind is int:
         number: int = value  # type: ignore[assignment] # narrowed by kind
-        return _epoch(str(number), "", None) if 0 < number < 10**20 else None
+        return _epoch(number, "", str(number)) if 0 < number < 10**20 else None
     if kind is Number:
         return _parse_number(value.digits)  # type: ignore[attr-defined] # narrowed by kind
     if kind is float:
@@ -269,15 +269,14 @@ def _parse_number(digits: str) -> Moment | None:
             return None
         shifted = (whole + fraction).ljust(point, "0")
         whole, fraction = shifted[:point], shifted[point:]
-    return _epoch(whole, fraction, digits)
+    return _epoch(int(whole), fraction, digits)
 
 
 _SCALES: Final = ((10**11, 9), (10**14, 6), (10**17, 3), (10**20, 0))
 """A number below the limit has units of 10^-scale ... seconds to nanoseconds."""
 
 
-def _epoch(whole: str, fraction: str, text: str | None) -> Moment | None:
-    number = int(whole)
+def _epoch(number: int, fraction: str, text: str) -> Moment | None:
     for limit, scale in _SCALES:
         if number < limit:
             ns = number * 10**scale
@@ -286,7 +285,7 @@ def _epoch(whole: str, fraction: str, text: str | None) -> Moment | None:
             if ns < YEAR_2000_NS:
                 return None
             has_fraction = scale < 9 or bool(fraction)
-            return Moment(ns, text or whole, True, has_fraction)  # noqa: FBT003 (hot, by place)
+            return Moment(ns, text, True, has_fraction)  # noqa: FBT003 (hot, by place)
     return None
 
 

@@ -5,6 +5,8 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streams.domain.decode import payloads
+from streams.domain.decode.attributes import flatten
 from tests.unit.streams.domain.decode.builders import decode
 
 _PIECES = st.sampled_from(
@@ -61,3 +63,23 @@ def test_decoding_again_says_the_same(text: str) -> None:
     value = text.encode(errors="replace")
 
     assert decode(value) == decode(value)
+
+
+@given(st.binary(max_size=40) | _TEXT.map(lambda text: text.encode(errors="replace")))
+@settings(max_examples=300)
+def test_a_clean_value_is_read_quickly_as_it_is_read_slowly(value: bytes) -> None:
+    quickly = payloads.decode_clean(value)
+
+    if quickly is not None:
+        assert payloads.decode_text(value) == (quickly, 0)
+        assert quickly == quickly.lstrip()
+
+
+@given(_JSON)
+def test_an_object_of_plain_members_has_their_names(value: object) -> None:
+    members = value if isinstance(value, dict) else {"message": value}
+    flat, _ = flatten(members)
+
+    is_plain = not any(member is None or isinstance(member, dict) for member in members.values())
+    assert is_plain or flat.keys() != members.keys()
+    assert not is_plain or flat.keys() == members.keys()
