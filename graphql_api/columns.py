@@ -7,10 +7,11 @@ not what their type promises, so that the library completes them, with its exact
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
-from functools import lru_cache
-from math import isfinite
+from functools import cache, lru_cache
 from operator import attrgetter
-from typing import Any, Final, TypeAlias
+from sys import float_info
+from types import GenericAlias
+from typing import Annotated, Any, Final, TypeAlias
 
 from graphql import (
     FieldNode,
@@ -24,7 +25,7 @@ from graphql import (
     SelectionSetNode,
     get_nullable_type,
 )
-from msgspec import Struct, defstruct
+from msgspec import Meta, Struct, ValidationError, convert, defstruct
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.enum import StrawberryEnumDefinition
 from strawberry.types.field import StrawberryField
@@ -33,19 +34,15 @@ Completer: TypeAlias = Callable[[Sequence[Any]], Sequence[Any]]
 # The name in the answer, and what makes the column of the rows.
 _Column: TypeAlias = tuple[str, Completer]
 
-# Scalars whose stored values are already what goes out; numbers within their ranges.
-_PLAIN_SCALARS: Final[Mapping[str, type]] = {
+# Scalars whose stored values are already what goes out, with the ranges of the numbers.
+_SCALARS: Final[Mapping[str, Any]] = {
     "String": str,
     "ID": str,
     "DateTime": str,
     "Boolean": bool,
     "Long": int,
-    "Int": int,
-    "Float": float,
-}
-_RANGES: Final[Mapping[str, Callable[[Any], bool]]] = {
-    "Int": lambda value: -(2**31) <= value < 2**31,
-    "Float": isfinite,
+    "Int": Annotated[int, Meta(ge=-(2**31), lt=2**31)],
+    "Float": Annotated[float, Meta(ge=-float_info.max, le=float_info.max)],
 }
 _TYPENAME: Final = "__typename"
 
@@ -58,8 +55,8 @@ def completer_of(output_type: GraphQLOutputType, node: FieldNode) -> Completer |
     """Return the completer of a field's values, None if they are not plain."""
     inner = get_nullable_type(output_type)
     if isinstance(inner, GraphQLScalarType):
-        completer = _scalars(inner)
-    elif isinstance(inner, GraphQLEnumType):
+        return _scalars(output_type, inner.name)
+    if isinstance(inner, GraphQLEnumType):
         completer = _enums(inner)
     elif isinstance(inner, GraphQLList):
         items = completer_of(inner.of_type, node)
@@ -169,18 +166,25 @@ def _lists(items: Completer) -> Completer:
     return complete
 
 
-def _scalars(scalar: GraphQLScalarType) -> Completer | None:
-    plain = _PLAIN_SCALARS.get(scalar.name)
-    if plain is None:
+@cache
+def _column_type(kind: Any) -> type[Struct]:
+    return defstruct("Column", [("values", GenericAlias(list, (kind,)))])
+
+
+def _scalars(output_type: GraphQLOutputType, name: str) -> Completer | None:
+    kind = _SCALARS.get(name)
+    if kind is None:
         return None
-    allowed, is_within = {plain}, _RANGES.get(scalar.name)
+    column = _column_type(kind if isinstance(output_type, GraphQLNonNull) else kind | None)
 
     def complete(values: Sequence[Any]) -> Sequence[Any]:
-        if not allowed.issuperset(map(type, values)):
-            raise NotPlainError
-        if is_within and not all(map(is_within, values)):
-            raise NotPlainError
-        return values
+        # msgspec looks at the values in a loop that is not Python's.
+        try:
+            checked: Any = convert({"values": values}, column)
+        except ValidationError as exc:
+            raise NotPlainError from exc
+        found: Sequence[Any] = checked.values
+        return found
 
     return complete
 

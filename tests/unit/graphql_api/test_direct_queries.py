@@ -1,9 +1,22 @@
 """Which queries are answered without an executor, and that values of a wrong kind are not."""
 
 import json
+from math import inf, nan
 
 import pytest
-from graphql import OperationDefinitionNode, parse
+from graphql import (
+    FieldNode,
+    GraphQLBoolean,
+    GraphQLFloat,
+    GraphQLID,
+    GraphQLInt,
+    GraphQLNonNull,
+    GraphQLScalarType,
+    GraphQLString,
+    NameNode,
+    OperationDefinitionNode,
+    parse,
+)
 
 from graphql_api.columns import NotPlainError, completer_of
 from graphql_api.direct_queries import compile_query
@@ -81,3 +94,47 @@ def test_a_value_of_a_wrong_kind_is_refused(field: str, value: object) -> None:
 
     with pytest.raises(NotPlainError):
         complete([[entry]])
+
+
+NODE = FieldNode(name=NameNode(value="field"))
+
+
+@pytest.mark.parametrize(
+    ("scalar", "value"),
+    [
+        (GraphQLFloat, inf),
+        (GraphQLFloat, nan),
+        (GraphQLFloat, True),
+        (GraphQLFloat, "1.5"),
+        (GraphQLInt, -(2**31) - 1),
+        (GraphQLInt, 1.0),
+        (GraphQLBoolean, 0),
+        (GraphQLString, 1),
+        (GraphQLID, None),
+    ],
+)
+def test_a_scalar_that_its_type_does_not_hold_is_refused(
+    scalar: GraphQLScalarType, value: object
+) -> None:
+    complete = completer_of(GraphQLNonNull(scalar), NODE)
+    assert complete is not None
+
+    with pytest.raises(NotPlainError):
+        complete([value])
+
+
+@pytest.mark.parametrize(
+    ("scalar", "values"),
+    [
+        (GraphQLFloat, [1.5, None, -1e308]),
+        (GraphQLInt, [-(2**31), None, 2**31 - 1]),
+        (GraphQLBoolean, [True, None, False]),
+        (GraphQLString, ["", None, "a"]),
+        (SCHEMA.type_map["Long"], [-(2**63), None, 2**64]),
+    ],
+)
+def test_scalars_go_out_as_they_are(scalar: GraphQLScalarType, values: list[object]) -> None:
+    complete = completer_of(scalar, NODE)
+    assert complete is not None
+
+    assert complete(values) == values
