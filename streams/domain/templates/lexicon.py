@@ -43,16 +43,17 @@ _NOUNS: Final = _words("""
 NAMING_WORDS: Final = _words("""
     account adapter address addr alias app application backend bean branch broker bucket certificate
     channel chart class client cluster column component configmap constraint consumer container
-    customer daemonset database datacenter datasource db deployment device directory disk domain
-    driver endpoint env environment executor field file filename flag folder frontend function
-    gateway group host hostname id image index ingress instance interface job key keyspace label
-    lease library listener machine mailbox member method metric module named namespace node
-    operator organization owner package parameter partition path peer pipeline plugin pod pool
+    customer daemonset database datacenter dataset datasource db deployment device directory disk
+    domain driver endpoint env environment executor field file filename flag folder frontend
+    function gateway group host hostname id image index ingress instance interface job key keyspace
+    label lease library listener machine mailbox member method metric model module named namespace
+    node operator organization owner package parameter partition path peer pipeline plugin pod pool
     principal process producer profile program project property provider proxy queue realm region
     registry replica replicaset repo repository role route router rule sandbox schema secret sensor
     server service servlet session shard site snapshot socket source statefulset storage store
-    subnet subscriber subscription table tablespace tag target task tenant thread token topic type
-    unit upstream uri url user username vhost vm volume worker workflow workspace zone
+    subject subnet subscriber subscription suite table tablespace tag target task tenant thread
+    token topic type unit upstream uri url user username vhost vm volume worker workflow workspace
+    zone
 """)
 # A word right after one of these often is; after the first four it can be nothing else.
 NAME_PREPOSITIONS: Final = _words("by called from via")

@@ -91,12 +91,12 @@ _LINE_RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], 
     ),
     # A name that says what it is: pod "web", host: 'db', key user:<*>:cart.
     (
-        re.compile(r"(?<![\w.-])([A-Za-z]{2,16})(:? )([\"'])([\w.@$/: -]++)\3"),
+        re.compile(r"(?<![\w.-])([A-Za-z]{2,16})(:? )([\"'])((?:[\w.@$/: -]|<\*>)++)\3"),
         _mask_quoted_name,
     ),
     (
         re.compile(
-            rf"(?<![\w.-])([A-Za-z]{{2,16}}) {_NAME_PART}(?:[:/]{_NAME_PART})+(?=[\s,;)]|\.?$|: )"
+            rf"(?<![\w.-])([A-Za-z]{{2,16}}) {_NAME_PART}(?:[:/]+{_NAME_PART})+(?=[\s,;)]|\.?$|: )"
         ),
         _mask_compound_name,
     ),

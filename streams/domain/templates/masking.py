@@ -58,7 +58,8 @@ _DATE_TOKEN: Final = re.compile(r"0([-/.])0\1 ?0")
 _DAY_TOKEN: Final = re.compile(rf"0/{MONTH}/0(?::0:0:0(?:\.0)?)?")
 _TIME_TOKEN: Final = re.compile(r"0:0(?::0)?(?:[.,]0)?(?:Z|[+-]0(?::0)?)?")
 _PATH: Final = re.compile(
-    r"~?\.{0,2}/[^\s\"'<>,;:()\[\]{}|=]+|[A-Za-z]:\\[^\"'<>,;()|=]*|\\\\[^\"'<>,;()|=]+"
+    r"~?\.{0,2}/[^\s\"'<>,;:()\[\]{}|=]+|(?:[A-Za-z]:|HK[A-Z_]{2,20})\\[^\"'<>,;()|=]*"
+    r"|\\\\[^\"'<>,;()|=]+"
 )
 _PATH_AND_QUERY: Final = re.compile(r"(?<![^=:])/[^\s\"'<>,;()\[\]{}|=?]*\?[^\s\"'<>,;()\[\]{}|]*")
 _RELATIVE_PATH: Final = re.compile(r"[^\s\"'<>,;:()\[\]|=/]+(?:/[^\s\"'<>,;:()\[\]{}|=/]*)+")
@@ -74,6 +75,13 @@ _HOST_PATTERN: Final = (
     r"|at|be|cz|dk|fi|ie|it|mx|nz|pt|ai|biz|cloud|co|dev|info|tech|tv|xyz"
     r"|example|local|internal|lan|localdomain|corp)"
 )
+# A file of data; one of code is as often a module that speaks.
+_FILE: Final = re.compile(
+    r"[\w-]+(?:\.[\w-]+)*\.(?:bak|bin|cfg|conf|crt|csv|dat|db|docx?|gif|gz|html?|ini|jpe?g|json|log|md"
+    r"|parquet|pdf|pem|png|sock|sql|sqlite|svg|tar|tgz|tmp|toml|txt|xlsx?|xml|xz|ya?ml|zip|zst)"
+)
+# What Amazon's clouds call a thing.
+_ARN: Final = re.compile(r"arn:[a-z-]+:[^\s\"'<>,;()\[\]{}|=]+")
 # What systemd runs.
 _UNIT_FILE: Final = re.compile(
     r"[\w:@.\\-]+\.(?:service|socket|timer|mount|automount|swap|target|slice|scope|device)"
@@ -138,6 +146,8 @@ def _mask_core(core: str, *, is_first: bool) -> str:
         return whole
     key = _WEAK_KEY.match(core)
     rest = core[key.end() :] if key else core
+    if rest.startswith("arn:"):
+        rest = _ARN.sub(WILDCARD, rest)
     if "://" in rest:
         rest = _URL.sub(_mask_url, rest)
     if "?" in rest:
@@ -162,7 +172,7 @@ def _mask_whole(core: str) -> str | None:
         return TIME
     if _is_address(core):
         return WILDCARD
-    if _UNIT_FILE.fullmatch(core):
+    if "." in core and _UNIT_FILE.fullmatch(core):
         return WILDCARD
     return f"HTTP/{WILDCARD}" if _HTTP_VERSION.fullmatch(core) else None
 
@@ -184,7 +194,7 @@ def _mask_part(part: str, *, is_first: bool) -> str:
     named_path = _NAMED_PATH.fullmatch(part)
     if named_path is not None:
         return named_path.group(1) + (_mask_location(named_path.group(2)) or WILDCARD)
-    location = _mask_location(_LINE_NUMBER.sub("", part))
+    location = _mask_location(_LINE_NUMBER.sub("", part) if part.endswith(":0") else part)
     if location is not None:
         return location
     pieces = _INNER.split(part)
@@ -216,7 +226,9 @@ def _mask_location(core: str) -> str | None:
 
 def _mask_piece(piece: str, *, is_first: bool) -> str:
     if "0" not in piece:
-        if _HEX_WORD.fullmatch(piece) or _HOST.fullmatch(piece):
+        if "." not in piece:
+            return WILDCARD if _HEX_WORD.fullmatch(piece) else piece
+        if _HOST.fullmatch(piece) or _FILE.fullmatch(piece):
             return WILDCARD
         return WILDCARD if _is_name(piece) and not is_first else piece
     if _PERCENT.fullmatch(piece):
@@ -226,5 +238,5 @@ def _mask_piece(piece: str, *, is_first: bool) -> str:
 
 
 def _is_name(piece: str) -> bool:
-    """Say whether a piece is a package, a class or the like: a name with dots, no exception."""
-    return "." in piece and not is_exception_name(piece) and bool(_DOTTED.fullmatch(piece))
+    """Say whether a piece with dots is a package, a class or the like, no exception."""
+    return not is_exception_name(piece) and _DOTTED.fullmatch(piece) is not None
