@@ -81,7 +81,7 @@ _FILE: Final = re.compile(
     r"|parquet|pdf|pem|png|sock|sql|sqlite|svg|tar|tgz|tmp|toml|txt|xlsx?|xml|xz|ya?ml|zip|zst)"
 )
 # What Amazon's clouds call a thing.
-_ARN: Final = re.compile(r"arn:[a-z-]+:[^\s\"'<>,;()\[\]{}|=]+")
+_ARN: Final = re.compile(r"(?<![\w.-])arn:[a-z-]+:[^\s\"'<>,;()\[\]{}|=]+")
 # What systemd runs.
 _UNIT_FILE: Final = re.compile(
     r"[\w:@.\\-]+\.(?:service|socket|timer|mount|automount|swap|target|slice|scope|device)"
@@ -146,7 +146,7 @@ def _mask_core(core: str, *, is_first: bool) -> str:
         return whole
     key = _WEAK_KEY.match(core)
     rest = core[key.end() :] if key else core
-    if rest.startswith("arn:"):
+    if "arn:" in rest:
         rest = _ARN.sub(WILDCARD, rest)
     if "://" in rest:
         rest = _URL.sub(_mask_url, rest)

@@ -53,6 +53,7 @@ ONE_LINE_EACH = [
     ("hit for key user:17:cart now", "hit for key <*> now"),
     ("took lease kube-system/scheduler", "took lease <*>"),
     ("as role arn:aws:iam::123456789012:role/reader now", "as role <*> now"),
+    ("topic=arn:aws:sns:eu-west-1:123:alerts warn:aws:x:y", "topic=<*> warn:aws:x:y"),
     (r"key HKLM\SOFTWARE\Acme\Agent: 0x80070005", "key <*>: <*>"),
     ("wrote report.pdf and archive.tar.gz", "wrote <*> and <*>"),
     ("app.js called console.warn", "app.js called console.warn"),
