@@ -51,20 +51,26 @@ def log(x: Floats) -> Floats:
 
 def logistic(x: Floats) -> Floats:
     """Return 1 / (1 + e^-x), from a table in steps of 1/1024; beyond +-24 it stays."""
-    bounded = np.minimum(np.maximum(x, -_TABLE_END), _TABLE_END)
-    steps = np.rint(bounded * _TABLE_STEPS).astype(np.int64)
-    return np.asarray(_LOGISTIC[steps + _TABLE_END * _TABLE_STEPS])
+    return np.asarray(_LOGISTIC.take(_steps_above_low(x), mode="clip"))
 
 
 def softmax(x: Floats) -> Floats:
-    """Return shares that sum to one, in the proportion of e to the power of each value."""
-    shares = exp(x - x.max())
-    return np.asarray(shares / shares.sum())
+    """Return shares that sum to one, in the proportion of e to the power of each value.
+
+    Values count in steps of 1/1024 below the largest; 24 below it they are equal.
+    """
+    shares = _EXP.take(_steps_above_low(x - x.max()), mode="clip")
+    return np.asarray(shares / np.add.reduce(shares))
 
 
-_TABLE_END: Final = 24
-_TABLE_STEPS: Final = 1_024
-_LOGISTIC: Final = 1.0 / (
-    1.0
-    + exp(np.arange(_TABLE_END * _TABLE_STEPS, -_TABLE_END * _TABLE_STEPS - 1, -1) / _TABLE_STEPS)
-)
+def _steps_above_low(x: Floats) -> npt.NDArray[np.int64]:
+    bounded = np.minimum(np.maximum(x, -_TABLE_END), _TABLE_END)
+    steps: npt.NDArray[np.int64] = np.rint((bounded + _TABLE_END) * _TABLE_STEPS).astype(np.int64)
+    return steps
+
+
+_TABLE_END: Final = 24.0
+_TABLE_STEPS: Final = 1_024.0
+_TABLE: Final = np.arange(2 * _TABLE_END * _TABLE_STEPS + 1) / _TABLE_STEPS - _TABLE_END
+_LOGISTIC: Final = 1.0 / (1.0 + exp(-_TABLE))
+_EXP: Final = exp(_TABLE[_TABLE <= 0.0])

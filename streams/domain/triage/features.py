@@ -255,4 +255,4 @@ def _count(groups: list[_Group]) -> tuple[Slots, Shape]:
 
 
 def _again(array: npt.NDArray[_Scalar], count: int) -> npt.NDArray[_Scalar]:
-    return np.concatenate([array, array[:count]])
+    return np.concatenate([array, array[:count]]) if count else array

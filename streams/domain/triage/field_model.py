@@ -88,7 +88,7 @@ class FieldModel:
         text = slice(0, reading.text_size)
         known = Known(self.learner.weights_of(rows), self.prototypes.sums_of(rows[text]))
         margins = self.learner.margins(known.weights, values)
-        margins += self._given(known.sums, values[text], evidence)
+        margins += self._given(self.prototypes.shared(known.sums, values[text]), evidence)
         columns, labels = self._eligible()
         return Scored(labels, margins[columns], columns, evidence, known)
 
@@ -150,14 +150,14 @@ class FieldModel:
     ) -> None:
         """Take an answer in: go over old ground first, then step until the answer holds."""
         column = self.column_of(label)
+        if not self.learner.answers[column]:
+            self._eligible_labels = None
         self.learner.count_answer(column)
-        self._eligible_labels = None
         text = slice(0, reading.text_size)
-        self.prototypes.add(rows[text], values[text], column)
+        shared = self.prototypes.add(rows[text], values[text], column)
         self._replay(history)
-        self.learner.step(rows, values, column)
-        sums = self.prototypes.sums_of(rows[text])
-        self._hold(column, rows, values, self._given(sums, values[text], self._evidence(reading)))
+        margins = self.learner.step(rows, values, column)
+        self._hold(column, rows, values, margins, self._given(shared, self._evidence(reading)))
 
     def state(self) -> FieldState:
         """Return what is needed to go on from here."""
@@ -193,25 +193,28 @@ class FieldModel:
     def _is_guess_wrong(self) -> bool:
         return self.lexicon.is_builtin and len(self.learner.labels) > len(self.lexicon.labels)
 
-    def _given(self, sums: Values, values: Values, evidence: list[Evidence]) -> Floats:
+    def _given(self, shared: Floats, evidence: list[Evidence]) -> Floats:
         """Return what a ticket's margins are before the learner has its say."""
-        given = self.prototypes.margins(sums, values)
+        given = self.prototypes.margins(shared)
         for _, column, weight in evidence:
             given[column] += weight
         return given
 
-    def _hold(self, column: int, rows: Rows, values: Values, given: Floats) -> None:
+    def _hold(
+        self, column: int, rows: Rows, values: Values, margins: Floats, given: Floats
+    ) -> None:
         """Step until the answer holds against what was given before; a retired label never does."""
         eligible, _ = self._eligible()
         if column not in eligible:
             return
         rivals = eligible[eligible != column]
         for number in range(_MAX_STEPS):
-            margins = self.learner.margins(self.learner.weights_of(rows), values) + given
-            if margins[column] > margins[rivals].max(initial=-np.inf) + _HELD_MARGIN:
+            whole = margins + given
+            if whole[column] > whole[rivals].max(initial=-np.inf) + _HELD_MARGIN:
                 return
             # What five steps do not mend, larger ones will: an empty ticket moves little at a time.
-            self.learner.step(rows, values, column, given=given, pace=2.0 ** (number // 5))
+            pace = 2.0 ** (number // 5)
+            margins = self.learner.step(rows, values, column, given=given, pace=pace)
 
     def _replay(self, history: "History") -> None:
         memory, field = history

@@ -11,7 +11,9 @@ from streams.domain.triage.vocabulary import (
     Values,
     grow_columns,
     grow_rows,
+    take,
     take_rows,
+    weighted_sums,
 )
 
 _RATE: Final = np.float32(1.25)
@@ -24,6 +26,8 @@ _FIRST_MOVE_TOGETHER: Final = np.float32(0.5)
 # say little against each other: they are weighed together.
 _MANY_LABELS: Final = 20
 _FEW_ANSWERS_A_LABEL: Final = 5
+# An answer known so well moves next to nothing, and a step is what costs most.
+_SMALLEST_ERROR: Final = 0.05
 _FIRST_CAPACITY: Final = 1 << 10
 
 
@@ -71,12 +75,11 @@ class FieldLearner:
 
     def weights_of(self, rows: Rows) -> Values:
         """Return what a unit of each feature adds to the margin of each label."""
-        return take_rows(self.weights, rows, len(self.labels))
+        return take_rows(self.weights, rows)
 
     def margins(self, weights: Values, values: Values) -> Floats:
-        """Return the margin of each label; features are added one after the other, in order."""
-        margins: Floats = self.bias + np.add.reduce(weights * values[:, None], axis=0)
-        return margins
+        """Return the margin of each label."""
+        return self.bias + weighted_sums(weights, values)[: len(self.bias)]
 
     def step(
         self,
@@ -86,33 +89,35 @@ class FieldLearner:
         *,
         given: Floats | None = None,
         pace: float = 1.0,
-    ) -> None:
+    ) -> Floats:
         """Move the weights towards `column` for a ticket with these features, all admitted.
 
-        `given` is what others add to the margins, where the step has to make up for it.
+        `given` is what others add to the margins, where the step has to make up for it; without it
+        an answer that is known well moves nothing. Returns the margins that follow, `given` apart.
         """
         self.weights = grow_rows(self.weights, int(rows.max(initial=0)) + 1)
         self.moves = grow_rows(self.moves, len(self.weights))
-        weights = self.weights.take(rows, axis=0)
-        known = weights[:, : len(self.labels)]
-        margins = self.margins(known, values)
-        if given is not None:
-            margins += given
+        weights = take(self.weights, rows)
+        margins = self.margins(weights, values)
         are_together = self._are_labels_together()
-        errors = softmax(margins) if are_together else logistic(margins)
+        whole = margins if given is None else margins + given
+        errors = softmax(whole) if are_together else logistic(whole)
         errors[column] -= 1.0
+        if given is None and np.abs(errors).max() < _SMALLEST_ERROR:
+            return margins
         squares = errors * errors
         self.bias_moves += squares
-        self.bias -= pace * _BIAS_RATE * errors / np.sqrt(self.bias_moves)
-        moved = self.moves.take(rows) + values * values * np.float32(squares.max())
+        bias_sizes = pace * _BIAS_RATE / np.sqrt(self.bias_moves)
+        self.bias -= bias_sizes * errors
+        moved = take(self.moves, rows) + values * values * np.float32(squares.max())
         self.moves[rows] = moved
-        sizes = (
-            _RATE
-            * values
-            / np.sqrt(moved + (_FIRST_MOVE_TOGETHER if are_together else _FIRST_MOVE))
-        )
-        known -= sizes[:, None] * errors.astype(np.float32)
+        first_move = _FIRST_MOVE_TOGETHER if are_together else _FIRST_MOVE
+        sizes = np.float32(pace) * _RATE * values / np.sqrt(moved + first_move)
+        weights -= sizes[:, None] * _widened(errors, weights.shape[1])
         self.weights[rows] = weights
+        moved_by: Floats = np.add.reduce(sizes * values, dtype=np.float64) + bias_sizes
+        margins -= moved_by * errors
+        return margins
 
     def state(self) -> LearnerState:
         """Return what is needed to go on from here."""
@@ -147,3 +152,10 @@ class FieldLearner:
     def _are_labels_together(self) -> bool:
         count = len(self.labels)
         return count > _MANY_LABELS or self.answer_count < _FEW_ANSWERS_A_LABEL * count
+
+
+def _widened(errors: Floats, width: int) -> Values:
+    """Return the errors as wide as the table: what is as wide is subtracted faster."""
+    widened = np.zeros(width, np.float32)
+    widened[: len(errors)] = errors
+    return widened

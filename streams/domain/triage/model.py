@@ -145,7 +145,7 @@ class TriageModel:
         if not scored.labels:
             return FieldTriage(value=None, confidence=0.0, top=(), reasons=(), needs_human=True)
         shares = softmax(scored.margins)
-        order = np.argsort(-shares, kind="stable")[:_MAX_TOP]
+        order = np.argsort(-scored.margins, kind="stable")[:_MAX_TOP]
         score = float(shares[order[0]])
         confidence = model.calibrator.confidence(score)
         rest = (1.0 - confidence) / (1.0 - score) if score < 1.0 else 0.0

@@ -12,6 +12,7 @@ from streams.domain.triage.vocabulary import (
     grow_columns,
     grow_rows,
     take_rows,
+    weighted_sums,
 )
 
 _WEIGHT: Final = 10.0
@@ -63,10 +64,10 @@ class Prototypes:
         self.sums = grow_columns(self.sums, len(self.counts))
         self._scales = None
 
-    def add(self, rows: Rows, values: Values, column: int) -> None:
-        """Add a ticket to a label."""
+    def add(self, rows: Rows, values: Values, column: int) -> Floats:
+        """Add a ticket to a label; return what its features then have in common with each sum."""
         self.sums = grow_rows(self.sums, int(rows.max(initial=0)) + 1)
-        shared = _inner_products(self.sums_of(rows), values)
+        shared = self.shared(self.sums_of(rows), values)
         square = float(np.add.reduce(values * values, dtype=np.float64))
         self.products += shared
         for grown in (_ALL, column + 1):
@@ -74,15 +75,22 @@ class Prototypes:
             self.squares[grown] += 2.0 * shared[grown] + square
             self.counts[grown] += 1.0
             self.sums[rows, grown] += values
+        # Only now: the products above are with the sums as they were.
+        shared[[_ALL, column + 1]] += square
         self._scales = None
+        return shared
 
     def sums_of(self, rows: Rows) -> Values:
         """Return the sums of these features: of all tickets, then of each label."""
-        return take_rows(self.sums, rows, len(self.counts))
+        return take_rows(self.sums, rows)
 
-    def margins(self, sums: Values, values: Values) -> Floats:
-        """Return what these features add to the margin of each label, and where it starts."""
-        shared, scales = _inner_products(sums, values), self._current_scales()
+    def shared(self, sums: Values, values: Values) -> Floats:
+        """Return the inner product of a ticket's features with each sum: of all, of each label."""
+        return weighted_sums(sums, values)[: len(self.counts)].astype(np.float64)
+
+    def margins(self, shared: Floats) -> Floats:
+        """Return what inner products add to the margin of each label, and where it starts."""
+        scales = self._current_scales()
         margins: Floats = scales.priors + scales.own * shared[1:] - scales.of_all * shared[_ALL]
         return margins
 
@@ -143,9 +151,3 @@ class Prototypes:
         share = _HALF_AT / (_HALF_AT + a_label)
         pulls = share * _WEIGHT * answered / np.sqrt(np.maximum(lengths, _TINY))
         return _Scales(pulls / counts, pulls / total, share * log(counts / total))
-
-
-def _inner_products(sums: Values, values: Values) -> Floats:
-    """Return the inner product of a ticket with each sum; feature by feature, in order."""
-    products: Values = np.add.reduce(sums * values[:, None], axis=0)
-    return products.astype(np.float64)

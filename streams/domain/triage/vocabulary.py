@@ -42,7 +42,7 @@ class Vocabulary:
 
     def rows(self, slots: Slots) -> Rows:
         """Return the rows of `slots`, 0 for an unknown one."""
-        return self.row_of_slot[slots]
+        return take(self.row_of_slot, slots)
 
     def admit(self, slots: Slots) -> Rows:
         """Count a ticket with these slots, giving rows to new ones, and return the rows."""
@@ -60,8 +60,9 @@ class Vocabulary:
 
     def weigh(self, shape: Shape, rows: Rows) -> Values:
         """Return the value of each feature: its count, damped, by its rarity; groups as long."""
-        rarity = _LOGS[self.ticket_count + 1] + np.float32(1) - _LOGS[self.frequencies[rows] + 1]
-        values: Values = COUNT_WEIGHTS[shape.counts] * rarity
+        rarity = _LOGS[self.ticket_count + 1] + np.float32(1)
+        rarity = rarity - take(_LOGS, take(self.frequencies, rows) + 1)
+        values: Values = take(COUNT_WEIGHTS, shape.counts) * rarity
         if len(values):
             lengths = np.sqrt(np.add.reduceat(values * values, shape.bounds[:-1], dtype=np.float64))
             scales = (shape.weights / lengths).astype(np.float32)
@@ -108,9 +109,22 @@ def grow_columns(table: Values, column_count: int) -> Values:
     return np.pad(table, ((0, 0), (0, _COLUMN_STEP))) if missing > 0 else table
 
 
-def take_rows(table: Values, rows: Rows, column_count: int) -> Values:
+def take_rows(table: Values, rows: Rows) -> Values:
     """Return these rows of `table`, for one beyond its end the empty row 0."""
     if int(rows.max(initial=0)) >= len(table):
         rows = np.where(rows < len(table), rows, 0)
-    taken: Values = table.take(rows, axis=0)[:, :column_count]
-    return taken
+    return take(table, rows)
+
+
+def take(table: npt.NDArray[_Scalar], rows: npt.NDArray[np.integer]) -> npt.NDArray[_Scalar]:
+    """Return these rows of `table`, all of them in it; so said, numpy need not look."""
+    return table.take(rows, axis=0, mode="clip")
+
+
+def weighted_sums(table: Values, values: Values) -> Values:
+    """Return the sum of each column, rows times values; row by row, the same on every machine.
+
+    Columns are added up as they lie: leaving out those that are empty would take longer.
+    """
+    sums: Values = np.add.reduce(table * values[:, None], axis=0)
+    return sums

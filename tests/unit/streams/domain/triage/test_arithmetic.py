@@ -27,3 +27,11 @@ def test_logistic_stays_within_a_step_of_the_curve(x: float) -> None:
 @given(st.lists(st.floats(-800, 800), min_size=1, max_size=20))
 def test_softmax_shares_sum_to_one(margins: list[float]) -> None:
     assert math.isclose(float(arithmetic.softmax(np.array(margins)).sum()), 1.0, rel_tol=1e-9)
+
+
+@given(st.lists(st.floats(-20, 20), min_size=1, max_size=20))
+def test_softmax_stays_within_a_step_of_the_exponentials(margins: list[float]) -> None:
+    powers = [math.exp(margin - max(margins)) for margin in margins]
+    shares = arithmetic.softmax(np.array(margins))
+
+    assert np.allclose(shares, np.array(powers) / sum(powers), rtol=2e-3, atol=1e-9)

@@ -32,7 +32,7 @@ def added(tickets: list[tuple[Rows, Values, int]]) -> Prototypes:
 
 
 def margins_of(prototypes: Prototypes, rows: Rows, values: Values) -> Floats:
-    return prototypes.margins(prototypes.sums_of(rows), values)
+    return prototypes.margins(prototypes.shared(prototypes.sums_of(rows), values))
 
 
 def centred_cosines(tickets: list[tuple[Rows, Values, int]]) -> np.ndarray:
