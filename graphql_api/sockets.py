@@ -13,6 +13,7 @@ from graphql_api.errors import ApiError
 from graphql_api.gate import Gate
 from graphql_api.socket_connections import SharedBySockets, SocketConnection
 from graphql_api.subscriptions import SubscriptionHub
+from schemas.db.pool import DATABASE_ERRORS
 from schemas.telemetry import SOCKETS
 
 MAX_MESSAGE_BYTES: Final = 256 * 1024
@@ -76,9 +77,9 @@ class SocketHandler:
             self._must_recheck = False
             try:
                 await self._recheck_all()
-            except ApiError as exc:
-                # While the database is away nobody knows.
-                log.warning("recheck_failed", code=exc.code)
+            except (ApiError, *DATABASE_ERRORS) as exc:
+                # Until the database answers nobody knows.
+                log.warning("recheck_failed", error=type(exc).__name__)
                 self._must_recheck = True
                 await asyncio.sleep(_RETRY_S)
 

@@ -4,15 +4,19 @@ import asyncio
 from contextlib import AsyncExitStack
 from typing import Any
 
+import asyncpg
+import msgspec
 import pytest
+from aiohttp.test_utils import TestClient
 from structlog.testing import capture_logs
 
-from graphql_api.app import SERVICES
+from graphql_api.app import SERVICES, create_app
 from graphql_api.store import api_keys, loans
 from graphql_api.store.accounts import NOTIFY_ACCESS, REVOKE_SESSION
 from graphql_api.store.api_keys import select_live_api_key
 from schemas.db.pool import Connection
-from tests.integration.graphql_api.conftest import Api
+from schemas.settings import Settings
+from tests.integration.graphql_api.conftest import Api, ApiServer, create_users
 from tests.integration.graphql_api.sockets import close_code, receive, socket, until
 
 pytestmark = pytest.mark.integration
@@ -32,6 +36,13 @@ async def is_open(ws: Any) -> bool:
     await ws.send_json({"type": "ping"})
     answer: bool = (await receive(ws))["type"] == "pong"
     return answer
+
+
+async def notify_elsewhere(dsn: str) -> None:
+    """Tell that access has changed, on a connection of its own."""
+    connection = await asyncpg.connect(dsn)
+    await connection.execute(NOTIFY_ACCESS)
+    await connection.close()
 
 
 async def test_a_revocation_closes_its_sockets_and_no_others(api: Api) -> None:
@@ -81,6 +92,28 @@ async def test_sockets_are_checked_again_until_the_database_answers(
                 await connection.execute(NOTIFY_ACCESS)
                 await until(lambda: any(one["event"] == "recheck_failed" for one in logged))
         code = await close_code(ws)
+
+    assert code == 4403
+
+
+async def test_a_check_that_takes_too_long_is_made_again(
+    api_settings: Settings, connection: Connection
+) -> None:
+    settings = msgspec.structs.replace(api_settings, api_request_timeout_s=1.0)
+    await create_users(settings.postgres_dsn)
+    async with TestClient(ApiServer(create_app(settings))) as client:
+        api = Api(client, settings, {})
+        token = (await api.login("viewer"))["accessToken"]
+        assert client.app is not None
+        session_id = client.app[SERVICES].tokens.verify(token).sid
+        async with socket(api, token) as ws:
+            with capture_logs() as logged:
+                async with connection.transaction():
+                    await connection.execute("LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE")
+                    await notify_elsewhere(settings.postgres_dsn)
+                    await until(lambda: any(one["event"] == "recheck_failed" for one in logged))
+                    await connection.execute(REVOKE_SESSION, session_id, "test")
+            code = await close_code(ws)
 
     assert code == 4403
 
