@@ -73,6 +73,7 @@ async def verify(settings: Settings, topics: Sequence[str], wanted: ReplayRange)
         connection = await asyncpg.connect(settings.postgres_dsn, timeout=CONNECT_TIMEOUT_S)
         try:
             sums = await _check_blocks(connection)
+            sums += await _check_shapes(connection)
             sums += await _check_windows(connection, settings.window_s * NANOSECONDS)
             expired_blocks = await connection.fetchval(COUNT_EXPIRED_BLOCKS)
         finally:
@@ -116,6 +117,29 @@ async def _check_blocks(connection: Connection) -> list[Difference]:
             problem=f"{row['events']} events, {row['counted']} counted, {row['kept']} lines kept",
         )
         for row in await connection.fetch(SELECT_UNEQUAL_BLOCKS)
+    ]
+
+
+SELECT_UNEQUAL_SHAPES: Final = """
+SELECT topic, partition, shape_id, coalesce(total.lines, 0) AS kept,
+       coalesce(blocks.lines, 0)::bigint AS counted
+FROM log_shape_totals AS total
+FULL JOIN (
+    SELECT topic, partition, shape_id, sum(lines) AS lines FROM log_block_shapes
+    GROUP BY topic, partition, shape_id) AS blocks USING (topic, partition, shape_id)
+WHERE total.lines IS DISTINCT FROM blocks.lines
+ORDER BY topic, partition, shape_id
+"""
+
+
+async def _check_shapes(connection: Connection) -> list[Difference]:
+    """Return the shapes whose lines are not those of their blocks together."""
+    return [
+        Difference(
+            place=f"{row['topic']}[{row['partition']}] shape {row['shape_id']}",
+            problem=f"{row['kept']} lines in all, {row['counted']} counted in blocks",
+        )
+        for row in await connection.fetch(SELECT_UNEQUAL_SHAPES)
     ]
 
 

@@ -4,7 +4,7 @@ import asyncpg
 import pytest
 
 from aiops.replaying import ReplayReport, ReplayRequest, replay_topic
-from aiops.verifying import verify
+from aiops.verifying import Difference, verify
 from schemas.settings import Settings, load_settings
 from streams.domain.replays import ReplayRange
 from streams.replay import BlockPlan, BlockResult
@@ -93,6 +93,22 @@ async def test_a_replay_changes_nothing_and_mends_what_was_altered(
         }
         assert (tried.changed_blocks, mended.changed_blocks) == (2, 2)
         assert await checksums(database) == before
+
+
+async def test_a_shape_whose_lines_are_not_those_of_its_blocks_is_named(database: str) -> None:
+    settings = Settings(postgres_dsn=database)
+    await execute(
+        database, "INSERT INTO log_block_shapes VALUES ('t', 0, 0, 7, 's', 'a', 5, 0, 1, 0, 0, '')"
+    )
+    proof = await verify(settings, [], EVERYTHING)
+    await execute(database, "UPDATE log_shape_totals SET lines = 6")
+
+    found = await verify(settings, [], EVERYTHING)
+
+    assert proof.differences == []
+    assert found.differences == [
+        Difference(place="t[0] shape 7", problem="6 lines in all, 5 counted in blocks")
+    ]
 
 
 async def test_a_replay_beside_a_live_stream_loses_nothing(
