@@ -12,7 +12,7 @@ import structlog
 from schemas.db.pool import Connection
 from schemas.topics import TRIAGE_FEEDBACK
 from streams.domain.triage.config import TriageConfig
-from streams.domain.triage.model import SnapshotError, TriageModel
+from streams.domain.triage.model import SnapshotError, TriageModel, hash_of_snapshot
 from streams.offsets import select_stored_range
 from streams.store.feedback import (
     Snapshot,
@@ -27,7 +27,8 @@ log = structlog.get_logger()
 
 FEEDBACK_PARTITION: Final = 0
 LEARN_EVENTS: Final = 500
-SNAPSHOT_EVENTS: Final = 500
+# Learning so many again takes seconds; writing a large model takes as long as hundreds of answers.
+SNAPSHOT_EVENTS: Final = 2_000
 
 
 class TriageKeeper:
@@ -78,11 +79,12 @@ class TriageKeeper:
 
     def snapshot(self) -> Snapshot:
         """Return the model as it is stored."""
+        payload = self.model.snapshot()
         return Snapshot(
             feedback_offset=self.offset,
-            state_hash=self.model.state_hash(),
+            state_hash=hash_of_snapshot(payload),
             rules_hash=self._rules_hash,
-            payload=self.model.snapshot(),
+            payload=payload,
         )
 
     async def learn_and_keep(self, connection: Connection, event: StoredFeedback) -> None:

@@ -28,6 +28,11 @@ class SnapshotError(ValueError):
     """The bytes are no snapshot of this format, or were damaged."""
 
 
+def hash_of_snapshot(snapshot: bytes) -> str:
+    """Return the hash of the state in a snapshot, in hexadecimal digits."""
+    return snapshot[:_DIGEST_BYTES].hex()
+
+
 class ProjectState(msgspec.Struct, frozen=True, kw_only=True):
     """What a snapshot holds of a project."""
 
@@ -117,7 +122,7 @@ class TriageModel:
 
     def state_hash(self) -> str:
         """Return the hash of the state, in hexadecimal digits."""
-        return sha256(self._payload()).hexdigest()
+        return hash_of_snapshot(self.snapshot())
 
     @classmethod
     def restore(cls, snapshot: bytes, config: TriageConfig | None = None) -> "TriageModel":
