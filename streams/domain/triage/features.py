@@ -1,7 +1,7 @@
 """A ticket's text and metadata as numbered features, each traced to the words it came from."""
 
 import re
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -30,12 +30,7 @@ MAX_META_ENTRIES: Final = 64
 MAX_META_CHARS: Final = 200
 
 TITLE, BODY, META, CODE = 1_009, 2_003, 3_001, 6_007
-_TEXT_WEIGHT: Final = 1.0
-# Code and logs are long and say less of what is wanted than what was said about them.
-_CODE_WEIGHT: Final = 0.5
 _META_WEIGHT: Final = 2.0
-# What a ticket is about is said early: so many words of the body count twice.
-_EARLY_WORDS: Final = 50
 # Marked as code in Markdown, Jira or HTML; without an end mark to the end.
 _CODE_BLOCK: Final = re.compile(
     r"(```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)"
@@ -52,7 +47,6 @@ COUNT_WEIGHTS: Final = np.append(
 ).astype(np.float32)
 
 Counts = npt.NDArray[np.uint8]
-_Scalar = TypeVar("_Scalar", bound=np.generic)
 
 
 class Shape(NamedTuple):
@@ -77,15 +71,31 @@ class Occurrences(NamedTuple):
     shares: npt.NDArray[np.float64]
 
 
+class _Section(NamedTuple):
+    """What numbers a text's features, how long they are together, how many words count twice."""
+
+    number: int
+    weight: float
+    early_words: int
+
+
+# What a ticket is about is said early in its body; code and logs in it are long and say less of
+# what is wanted than what was said about them.
+_SECTIONS: Final = (_Section(TITLE, 1.0, 0), _Section(BODY, 1.0, 50), _Section(CODE, 0.5, 0))
+
+
+class _Text(NamedTuple):
+    """A text of a ticket."""
+
+    hashed: HashedText
+    section: _Section
+
+
 class _Group(NamedTuple):
-    """Keys of features that get the same length together, with the term that each came from.
+    """Features that get the same length together: their hashes, in pieces, one an occurrence."""
 
-    A key is the group's number before a slot. Those after `counted` only name a second term.
-    """
-
-    keys: Slots
-    owners: Indices
-    counted: int
+    pieces: list[Hashes]
+    section: int
     weight: float
 
 
@@ -93,53 +103,74 @@ class Reading(NamedTuple):
     """A ticket as the learner sees it.
 
     `slots` are hashed feature numbers, ascending within a group; `keys` the same with the group's
-    number before them; `terms` the distinct words, then the metadata entries; `text_size` how many
-    features are the text's, which come first; `words` the words in order: title, body, its code;
-    `stems` leads from the beginnings of words to the first term that has it.
+    number before them, `occurrences` the keys as they occur; `text_size` is how many features are
+    the text's, which come first. `words` are the words in order: title, body, its code; `terms` the
+    distinct words, then the metadata entries; `term_of` leads from words to them, `stems` from the
+    beginnings of words.
     """
 
     slots: Slots
     keys: Slots
     shape: Shape
-    terms: tuple[str, ...]
-    word_count: int
+    occurrences: Slots
     text_size: int
-    words: tuple[str, ...]
+    words: list[str]
+    terms: list[str]
+    term_of: dict[str, int]
     stems: dict[str, int]
-    title_length: int
-    groups: list[_Group]
-    title: HashedText | None
-    body: tuple[HashedText, ...]
+    texts: list[_Text]
+
+    @property
+    def title(self) -> HashedText | None:
+        """Return the title, None without a word in it."""
+        titles = (text.hashed for text in self.texts if text.section.number == TITLE)
+        return next(titles, None)
+
+    @property
+    def body(self) -> list[HashedText]:
+        """Return the parts of the body that have words: what is said, the code in it."""
+        return [text.hashed for text in self.texts if text.section.number != TITLE]
+
+    @property
+    def title_length(self) -> int:
+        """Return how many words the title has."""
+        title = self.title
+        return 0 if title is None else len(title.words)
 
     def is_meta(self, term: int) -> bool:
         """Tell whether a term is a metadata entry (they follow the words)."""
-        return term >= self.word_count
+        return term >= len(self.term_of)
 
 
 def read_ticket(ticket: TicketEvent) -> Reading:
     """Return the features of a ticket; the same for equal tickets, on every machine."""
-    title = hash_text(ticket.title[:MAX_TITLE_CHARS])
-    prose, code = (hash_text(part) for part in split_code(_both_ends(ticket.body)))
-    builder = _Builder()
-    builder.add_text(title, TITLE, _TEXT_WEIGHT)
-    builder.add_text(prose, BODY, _TEXT_WEIGHT, early_words=_EARLY_WORDS)
-    builder.add_text(code, CODE, _CODE_WEIGHT)
-    word_count, text_groups = len(builder.terms), len(builder.groups)
-    builder.add_meta(ticket)
-    keys, shape = _count(builder.groups)
+    parts = (ticket.title[:MAX_TITLE_CHARS], *split_code(_both_ends(ticket.body)))
+    texts = [
+        _Text(hashed, section)
+        for part, section in zip(parts, _SECTIONS, strict=True)
+        if (hashed := hash_text(part)) is not None
+    ]
+    groups = [group for text in texts for group in _groups(text)]
+    text_groups = len(groups)
+    entries = [f"{name}={value}" for name, value in meta_entries(ticket)]
+    if entries:
+        hashes = np.array([hash_name(entry) for entry in entries], np.uint64)
+        groups.append(_Group([hashes], META, _META_WEIGHT))
+    words = [word for text in texts for word in text.hashed.words]
+    term_of = {word: number for number, word in enumerate(dict.fromkeys(words))}
+    occurrences = _keys(groups)
+    keys, shape = _count(occurrences, groups)
     return Reading(
         slots=keys & _SLOT_MASK,
         keys=keys,
         shape=shape,
-        terms=tuple(term.lstrip() for term in builder.terms),
-        word_count=word_count,
+        occurrences=occurrences,
         text_size=int(shape.bounds[text_groups]),
-        words=tuple(builder.words),
-        stems=_stems_of(builder.words, builder.terms),
-        title_length=len(title.words) if title is not None else 0,
-        groups=builder.groups,
-        title=title,
-        body=tuple(part for part in (prose, code) if part is not None),
+        words=words,
+        terms=[*term_of, *entries],
+        term_of=term_of,
+        stems=_stems_of(words, term_of),
+        texts=texts,
     )
 
 
@@ -150,13 +181,19 @@ def split_code(body: str) -> tuple[str, str]:
 
 
 def trace_occurrences(reading: Reading) -> Occurrences:
-    """Return where each feature of a reading came from."""
-    if not reading.groups:
-        return Occurrences(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
-    keys, terms, _, _ = zip(*reading.groups, strict=True)
-    features = np.searchsorted(reading.keys, np.concatenate(keys))
+    """Return where each feature of a reading came from, a pair from both its words."""
+    terms, second_terms, pairs, start = [], [], [], 0
+    for text in reading.texts:
+        traced = _trace(text, reading.term_of)
+        terms += traced.pieces
+        second_terms += traced.second_terms
+        first_pair = start + traced.pairs.start
+        pairs.append(reading.occurrences[first_pair : start + traced.pairs.stop])
+        start += sum(map(len, traced.pieces))
+    terms.append(np.arange(len(reading.term_of), len(reading.terms)))
+    features = np.searchsorted(reading.keys, np.concatenate([reading.occurrences, *pairs]))
     totals = np.bincount(features, minlength=len(reading.keys))
-    return Occurrences(features, np.concatenate(terms), 1.0 / totals[features])
+    return Occurrences(features, np.concatenate([*terms, *second_terms]), 1.0 / totals[features])
 
 
 def meta_entries(ticket: TicketEvent) -> list[tuple[str, str]]:
@@ -171,72 +208,15 @@ def meta_entries(ticket: TicketEvent) -> list[tuple[str, str]]:
     ]
 
 
-class _Builder:
-    """Collects the groups of one ticket."""
-
-    def __init__(self) -> None:
-        self.terms: dict[str, int] = {}
-        self.words: list[str] = []
-        self.groups: list[_Group] = []
-
-    def add_text(
-        self, hashed: HashedText | None, section: int, weight: float, *, early_words: int = 0
-    ) -> None:
-        """Add a text: its words and pairs are one group, its character runs another.
-
-        What begins in the first `early_words` counts twice.
-        """
-        if hashed is None:
-            return
-        terms = self.terms
-        owners = np.array([terms.setdefault(word, len(terms)) for word in hashed.words])
-        self.words.extend(hashed.words)
-        words = _again(hashed.word_hashes, early_words)
-        pairs = _again(hashed.pair_hashes, early_words)
-        # A pair counts once and is traced to both its words.
-        traced = [_again(part, early_words) for part in (owners, owners[:-1], owners[1:])]
-        self._add_group(
-            np.concatenate([words, pairs, pairs]),
-            np.concatenate(traced),
-            section,
-            weight,
-            counted=len(words) + len(pairs),
-        )
-        early_runs = int(np.searchsorted(hashed.run_words, early_words))
-        runs = _again(hashed.run_hashes, early_runs)
-        if len(runs):
-            run_owners = owners[_again(hashed.run_words, early_runs)]
-            self._add_group(runs, run_owners, section, weight, counted=len(runs))
-
-    def add_meta(self, ticket: TicketEvent) -> None:
-        """Add the metadata entries as one group."""
-        entries = [f"{name}={value}" for name, value in meta_entries(ticket)]
-        if not entries:
-            return
-        first = len(self.terms)
-        # A word may look like an entry; the blank in front keeps the keys apart.
-        for entry in entries:
-            self.terms[f" {entry}"] = len(self.terms)
-        hashes = np.array([hash_name(entry) for entry in entries], np.uint64)
-        owners = np.arange(first, first + len(entries))
-        self._add_group(hashes, owners, META, _META_WEIGHT, counted=len(entries))
-
-    def _add_group(
-        self, hashes: Hashes, owners: Indices, section: int, weight: float, *, counted: int
-    ) -> None:
-        keys = slots_of(hashes, section, SLOT_BITS) + np.int32(len(self.groups) << SLOT_BITS)
-        self.groups.append(_Group(keys, owners, counted, weight))
-
-
 def stem_of(word: str) -> str:
     """Return the beginning of a word, so that endings do not matter; empty for a short word."""
     return word.lower()[:_STEM_CHARS] if len(word) >= _SHORTEST_STEMMED else ""
 
 
-def _stems_of(words: list[str], terms: dict[str, int]) -> dict[str, int]:
+def _stems_of(words: list[str], term_of: dict[str, int]) -> dict[str, int]:
     stems: dict[str, int] = {}
     for word in dict.fromkeys(words[:MAX_SKIMMED_WORDS]):
-        stems.setdefault(stem_of(word), terms[word])
+        stems.setdefault(stem_of(word), term_of[word])
     stems.pop("", None)
     return stems
 
@@ -247,12 +227,46 @@ def _both_ends(body: str) -> str:
     return f"{body[:MAX_BODY_HEAD_CHARS]}\n{body[-MAX_BODY_TAIL_CHARS:]}"
 
 
-def _count(groups: list[_Group]) -> tuple[Slots, Shape]:
-    keys, counts = count_slots([group.keys[: group.counted] for group in groups])
+def _groups(text: _Text) -> tuple[_Group, _Group]:
+    """Return words with pairs, and runs, as groups; `_trace` follows their order."""
+    hashed, (number, weight, early) = text
+    words, pairs, runs = hashed.word_hashes, hashed.pair_hashes, hashed.run_hashes
+    return (
+        _Group([words, words[:early], pairs, pairs[:early]], number, weight),
+        _Group([runs, runs[: hashed.count_runs(early)]], number, weight),
+    )
+
+
+class _Traced(NamedTuple):
+    """The terms of a text's occurrences, of which `pairs` have a second term."""
+
+    pieces: list[Indices]
+    pairs: slice
+    second_terms: list[Indices]
+
+
+def _trace(text: _Text, term_of: dict[str, int]) -> _Traced:
+    hashed, (_, _, early) = text
+    words = np.array([term_of[word] for word in hashed.words])
+    firsts, seconds, runs = words[:-1], words[1:], words[hashed.run_words()]
+    pieces = [words, words[:early], firsts, firsts[:early], runs, runs[: hashed.count_runs(early)]]
+    ends = np.cumsum([len(piece) for piece in pieces]).tolist()
+    return _Traced(pieces, slice(ends[1], ends[3]), [seconds, seconds[:early]])
+
+
+def _keys(groups: list[_Group]) -> Slots:
+    """Return the key of each occurrence: the number of its group, then its slot."""
+    if not groups:
+        return np.zeros(0, np.int32)
+    sizes = [sum(map(len, group.pieces)) for group in groups]
+    sections = np.repeat(np.array([group.section for group in groups], np.uint64), sizes)
+    numbers = np.repeat(np.arange(len(groups), dtype=np.int32) << SLOT_BITS, sizes)
+    hashes = np.concatenate([piece for group in groups for piece in group.pieces])
+    return slots_of(hashes, sections, SLOT_BITS) + numbers
+
+
+def _count(occurrences: Slots, groups: list[_Group]) -> tuple[Slots, Shape]:
+    keys, counts = count_slots([occurrences])
     bounds = np.searchsorted(keys, np.arange(len(groups) + 1) << SLOT_BITS)
     weights = np.array([group.weight for group in groups])
     return keys, Shape(np.minimum(counts, _MAX_COUNT).astype(np.uint8), bounds, weights)
-
-
-def _again(array: npt.NDArray[_Scalar], count: int) -> npt.NDArray[_Scalar]:
-    return np.concatenate([array, array[:count]]) if count else array

@@ -33,16 +33,24 @@ _RUN_KIND: Final = 307
 
 
 class HashedText(NamedTuple):
-    """The features of one text, each in the order of its words.
+    """The features of one text: each occurrence's hash, in the order of the words.
 
-    They are each occurrence's hash, and of a run the position of its word.
+    `run_counts` is how many runs each word has.
     """
 
     words: list[str]
     word_hashes: Hashes
     pair_hashes: Hashes
     run_hashes: Hashes
-    run_words: Indices
+    run_counts: tuple[int, ...]
+
+    def run_words(self) -> Indices:
+        """Return the position of each run's word."""
+        return np.repeat(np.arange(len(self.words)), self.run_counts)
+
+    def count_runs(self, words: int) -> int:
+        """Return how many runs the first words have."""
+        return sum(self.run_counts[:words])
 
 
 class _HashedWord(NamedTuple):
@@ -71,7 +79,7 @@ def hash_text(text: str) -> HashedText | None:
         word_hashes=plain + np.uint64(_WORD_KIND),
         pair_hashes=pairs + np.uint64(_PAIR_KIND),
         run_hashes=np.concatenate(runs),
-        run_words=np.repeat(np.arange(len(words)), run_counts),
+        run_counts=run_counts,
     )
 
 
@@ -84,8 +92,8 @@ def hash_name(name: str) -> int:
     return total
 
 
-def slots_of(hashes: Hashes, section: int, bits: int) -> Slots:
-    """Return hashes as numbers of `bits` bits; each section gets other numbers."""
+def slots_of(hashes: Hashes, section: int | Hashes, bits: int) -> Slots:
+    """Return hashes as numbers of `bits` bits; each section, given for all or each, gets others."""
     mixed = (hashes + np.uint64(section)) * _SPREAD
     mixed ^= mixed >> _SHIFT
     mixed *= _MIX

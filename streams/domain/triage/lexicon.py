@@ -56,7 +56,6 @@ class Lexicon:
         """Return the evidence of a ticket; each phrase counts once, most in the title."""
         if not self.phrases:
             return []
-        index = {term: number for number, term in enumerate(reading.terms[: reading.word_count])}
         words = reading.words[:MAX_SKIMMED_WORDS]
         lowered = [word.lower() for word in words]
         found: set[Phrase] = set()
@@ -65,7 +64,7 @@ class Lexicon:
             if word in self.first_words:
                 factor = _TITLE_FACTOR if start < reading.title_length else 1.0
                 for phrase in self._matches(lowered, start, found):
-                    owners = [index[w] for w in words[start : start + len(phrase)]]
+                    owners = [reading.term_of[w] for w in words[start : start + len(phrase)]]
                     evidence += self._credit(owners, phrase, factor)
         return evidence
 

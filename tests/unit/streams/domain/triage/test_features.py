@@ -93,7 +93,7 @@ def test_hashes_of_a_word_do_not_depend_on_what_was_read_before(texts: list[str]
         count = len(alone.words)
         assert among.words[:count] == alone.words
         assert among.word_hashes[:count].tolist() == alone.word_hashes.tolist()
-        runs = among.run_hashes[among.run_words < count]
+        runs = among.run_hashes[: among.count_runs(count)]
         assert runs.tolist() == alone.run_hashes.tolist()
 
 
