@@ -69,6 +69,8 @@ class TriageModel:
         self.feedback_count = 0
         self._projects: dict[str, ProjectModel] = {}
         self._untaught = ProjectModel()
+        # What is asked of fields without an answer; they stay as they are.
+        self._untaught_fields: dict[tuple[str, str], FieldModel] = {}
         self._lexicons: dict[tuple[str, str], Lexicon] = {}
         self._last_read: tuple[TicketEvent, Reading] | None = None
 
@@ -187,15 +189,23 @@ class TriageModel:
 
     def _field_or_new(self, project: str, field: str) -> FieldModel:
         known = self._projects.get(project, self._untaught).fields.get(field)
-        return known if known is not None else self._new_field(project, field)
+        if known is not None:
+            return known
+        key = self._config_key(project, field)
+        if key not in self._untaught_fields:
+            self._untaught_fields[key] = self._new_field(project, field)
+        return self._untaught_fields[key]
 
     def _new_field(self, project: str, field: str) -> FieldModel:
         config = self.config.field_of(project, field)
-        # Projects without a configuration of their own share a lexicon.
-        key = (project if project in self.config.projects else "", field)
+        key = self._config_key(project, field)
         if key not in self._lexicons:
             self._lexicons[key] = Lexicon(field, config)
         return FieldModel(self._lexicons[key], config)
+
+    def _config_key(self, project: str, field: str) -> tuple[str, str]:
+        """Return a key that projects without a configuration of their own share."""
+        return project if project in self.config.projects else "", field
 
     def _payload(self) -> bytes:
         projects = {

@@ -14,7 +14,7 @@ from streams.domain.triage.arithmetic import log
 from streams.domain.triage.hashing import Slots
 from streams.domain.triage.search_terms import SLOT_COUNT, SearchTerms, TermGroup, Weights
 
-TAIL_TICKETS: Final = 512
+TAIL_TICKETS: Final = 64
 _FAN_IN: Final = 8
 _WHOLE_SHARE: Final = 0.7
 _TITLE_SHARE: Final = 0.3

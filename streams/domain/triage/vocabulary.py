@@ -105,8 +105,11 @@ def grow_rows(array: npt.NDArray[_Scalar], row_count: int) -> npt.NDArray[_Scala
 
 def grow_columns(table: Values, column_count: int) -> Values:
     """Return `table` with room for `column_count` columns, the new ones zero; by eight at once."""
-    missing = column_count - table.shape[1]
-    return np.pad(table, ((0, 0), (0, _COLUMN_STEP))) if missing > 0 else table
+    if column_count <= table.shape[1]:
+        return table
+    grown = np.zeros((len(table), table.shape[1] + _COLUMN_STEP), table.dtype)
+    grown[:, : table.shape[1]] = table
+    return grown
 
 
 def take_rows(table: Values, rows: Rows) -> Values:
