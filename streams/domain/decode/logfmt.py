@@ -19,8 +19,6 @@ _PAIR: Final = re.compile(
 )
 _INTEGER: Final = re.compile(r"-?(?:0|[1-9]\d{0,17})", re.ASCII)
 _DECIMAL: Final = re.compile(r"-?\d{1,18}\.\d{1,18}", re.ASCII)
-# The kernel's audit records are pairs too, but `msg` is their time and all of them the message.
-_AUDIT: Final = re.compile(r"(?:node=\S{1,255} )?type=\S{1,64} msg=audit\(")
 _MARKS: Final = frozenset(
     names("level lvl msg message severity event err error ts time t timestamp caller")
 )
@@ -28,7 +26,7 @@ _MARKS: Final = frozenset(
 
 def read_logfmt(text: str) -> Level | None:
     """Return the level of a text that is nothing but pairs, at least two, one of a known key."""
-    if "\n" in text or _HEAD.match(text) is None or _AUDIT.match(text) is not None:
+    if "\n" in text or _HEAD.match(text) is None:
         return None
     pairs = read_pairs(text, 0)
     if pairs is None or len(pairs) < 2 or _MARKS.isdisjoint(pairs):

@@ -173,7 +173,7 @@ async def test_feedback_holds_the_ticket_as_it_was_triaged_and_reads_the_same(
     assert said.ticket.metadata == ticket.metadata
 
 
-def features_of(ticket: TicketEvent) -> tuple[list[int], tuple[str, ...]]:
+def features_of(ticket: TicketEvent) -> tuple[list[int], list[str]]:
     reading = read_ticket(ticket)
     return reading.slots.tolist(), reading.terms
 
