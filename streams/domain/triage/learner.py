@@ -105,11 +105,9 @@ class FieldLearner:
         errors[column] -= 1.0
         if given is None and np.abs(errors).max() < _SMALLEST_ERROR:
             return margins
-        squares = errors * errors
-        self.bias_moves += squares
-        bias_sizes = pace * _BIAS_RATE / np.sqrt(self.bias_moves)
-        self.bias -= bias_sizes * errors
-        moved = take(self.moves, rows) + values * values * np.float32(squares.max())
+        bias_sizes = self._move_bias(errors, pace)
+        largest = np.float32((errors * errors).max())
+        moved = take(self.moves, rows) + values * values * largest
         self.moves[rows] = moved
         first_move = _FIRST_MOVE_TOGETHER if are_together else _FIRST_MOVE
         sizes = np.float32(pace) * _RATE * values / np.sqrt(moved + first_move)
@@ -148,6 +146,13 @@ class FieldLearner:
         learner.bias = np.frombuffer(state.bias, "<f8").copy()
         learner.bias_moves = np.frombuffer(state.bias_moves, "<f8").copy()
         return learner
+
+    def _move_bias(self, errors: Floats, pace: float) -> Floats:
+        """Return how far each label's bias was moved for an error of one."""
+        self.bias_moves += errors * errors
+        sizes: Floats = pace * _BIAS_RATE / np.sqrt(self.bias_moves)
+        self.bias -= sizes * errors
+        return sizes
 
     def _are_labels_together(self) -> bool:
         count = len(self.labels)

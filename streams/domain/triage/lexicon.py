@@ -58,11 +58,12 @@ class Lexicon:
             return []
         words = reading.words[:MAX_SKIMMED_WORDS]
         lowered = [word.lower() for word in words]
+        title_length = reading.title_length
         found: set[Phrase] = set()
         evidence: list[Evidence] = []
         for start, word in enumerate(lowered):
             if word in self.first_words:
-                factor = _TITLE_FACTOR if start < reading.title_length else 1.0
+                factor = _TITLE_FACTOR if start < title_length else 1.0
                 for phrase in self._matches(lowered, start, found):
                     owners = [reading.term_of[w] for w in words[start : start + len(phrase)]]
                     evidence += self._credit(owners, phrase, factor)

@@ -60,8 +60,8 @@ class Vocabulary:
 
     def weigh(self, shape: Shape, rows: Rows) -> Values:
         """Return the value of each feature: its count, damped, by its rarity; groups as long."""
-        rarity = _LOGS[self.ticket_count + 1] + np.float32(1)
-        rarity = rarity - take(_LOGS, take(self.frequencies, rows) + 1)
+        rarest = _LOGS[self.ticket_count + 1] + np.float32(1)
+        rarity = rarest - take(_LOGS, take(self.frequencies, rows) + 1)
         values: Values = take(COUNT_WEIGHTS, shape.counts) * rarity
         if len(values):
             lengths = np.sqrt(np.add.reduceat(values * values, shape.bounds[:-1], dtype=np.float64))

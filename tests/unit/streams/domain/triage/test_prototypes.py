@@ -103,3 +103,12 @@ def test_they_go_on_from_a_state() -> None:
         resumed.add(rows, values, column)
 
     assert resumed.state() == added(tickets).state()
+
+
+def test_adding_returns_what_the_ticket_then_has_in_common_with_each_sum() -> None:
+    prototypes = added(drawn(20))
+    rows, values, column = drawn(21)[-1]
+
+    shared = prototypes.add(rows, values, column)
+
+    assert shared == pytest.approx(prototypes.shared(prototypes.sums_of(rows), values), abs=1e-4)
