@@ -100,6 +100,8 @@ class DeadLetterProducer:
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
         self._producer: AIOKafkaProducer | None = None
+        # The agents of a process share this: two that begin at once must not start two producers.
+        self._starting = asyncio.Lock()
 
     async def stop(self) -> None:
         """Close the connection, if one was opened."""
@@ -137,21 +139,25 @@ class DeadLetterProducer:
             raise outcome
 
     async def _started(self) -> AIOKafkaProducer:
-        if self._producer is None:
-            producer = AIOKafkaProducer(
-                bootstrap_servers=self._bootstrap,
-                acks="all",
-                compression_type="lz4",
-                max_request_size=MAX_RECORD_BYTES + 64 * 1024,
-                request_timeout_ms=30_000,
-            )
-            try:
-                await producer.start()
-            except BaseException:
-                await producer.stop()
-                raise
-            self._producer = producer
-        return self._producer
+        async with self._starting:
+            if self._producer is None:
+                self._producer = await self._start()
+            return self._producer
+
+    async def _start(self) -> AIOKafkaProducer:
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self._bootstrap,
+            acks="all",
+            compression_type="lz4",
+            max_request_size=MAX_RECORD_BYTES + 64 * 1024,
+            request_timeout_ms=30_000,
+        )
+        try:
+            await producer.start()
+        except BaseException:
+            await producer.stop()
+            raise
+        return producer
 
 
 async def _send_fitting(producer: AIOKafkaProducer, letter: DeadLetter) -> None:

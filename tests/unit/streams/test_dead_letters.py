@@ -1,16 +1,20 @@
+import asyncio
 from datetime import datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.records import LOG_APPEND_TIME, DeadLetter, Rejection, SourceRecord
+from streams import dead_letters
 from streams.dead_letters import (
     MAX_DETAIL_CHARACTERS,
     RATIO_MIN_RECORDS,
     RATIO_WINDOW_RECORDS,
     DeadLetterLimit,
     DeadLetterLimitError,
+    DeadLetterProducer,
     dead_letter_headers,
 )
 
@@ -149,3 +153,39 @@ def test_a_long_detail_is_cut_and_odd_characters_are_replaced() -> None:
     )
 
     assert headers["dlq.detail"] == b"?" + b"x" * (MAX_DETAIL_CHARACTERS - 1)
+
+
+class FakeProducer:
+    """Takes a turn of the event loop to start, and all letters."""
+
+    def __init__(self, **_: Any) -> None:
+        self.is_started = self.is_stopped = False
+        self.offsets: list[int] = []
+
+    async def start(self) -> None:
+        await asyncio.sleep(0)
+        self.is_started = True
+
+    async def send_and_wait(self, _topic: str, *, headers: Any, **_: Any) -> None:
+        assert self.is_started
+        self.offsets.append(int(dict(headers)["dlq.offset"]))
+
+    async def stop(self) -> None:
+        self.is_stopped = True
+
+
+async def test_agents_that_begin_at_once_share_one_producer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[FakeProducer] = []
+
+    def make(**options: Any) -> FakeProducer:
+        made.append(FakeProducer(**options))
+        return made[-1]
+
+    monkeypatch.setattr(dead_letters, "AIOKafkaProducer", make)
+    shared = DeadLetterProducer("127.0.0.1:9")
+    await asyncio.gather(shared.produce([letter()]), shared.produce([letter()]))
+    await shared.stop()
+
+    assert [(one.offsets, one.is_stopped) for one in made] == [([42, 42], True)]
