@@ -103,6 +103,9 @@ class ChangelogWriter:
                 raise
             log.exception("changelogs_failed", repository=repository)
             self._failed[repository] = marks
+        else:
+            # A mark that is cleared and made anew is the same mark.
+            self._failed.pop(repository, None)
 
     async def _write_repository(self, repository: str, marks: Sequence[DirtyRepository]) -> None:
         kept = self._take(repository)

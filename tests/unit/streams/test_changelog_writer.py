@@ -1,13 +1,23 @@
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import cast
 
 import msgspec
+import pytest
 
+from schemas.db.pool import Connection
 from schemas.events import TagEvent
-from streams.changelog_writer import KeptRepository, Rebuilt, hash_rules, rebuild_changelogs
+from streams import changelog_writer
+from streams.changelog_writer import (
+    ChangelogWriter,
+    KeptRepository,
+    Rebuilt,
+    hash_rules,
+    rebuild_changelogs,
+)
 from streams.domain.changelog.config import ChangelogConfig
 from streams.domain.commits.own_json import ChangelogEvent
 from streams.domain.commits.prepared import make_statement
-from streams.store.commits import ChangelogKey
+from streams.store.commits import ChangelogKey, DirtyRepository
 from tests.unit.streams.domain.changelog.histories import REPOSITORY, commit, line, sha
 
 HISTORY = line(
@@ -110,3 +120,31 @@ def test_a_nul_is_stored_as_a_replacement_character() -> None:
 def test_other_choices_are_other_rules() -> None:
     assert hash_rules(ChangelogConfig()) == hash_rules(ChangelogConfig())
     assert hash_rules(ChangelogConfig()) != hash_rules(ChangelogConfig(squash="all"))
+
+
+async def test_what_is_said_after_a_failure_and_a_success_is_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A mark that was cleared and made anew looks like the one that failed."""
+    generations = iter([1, 1, 2, 1])
+    tried: list[int] = []
+
+    async def select_dirty(_: Connection) -> list[DirtyRepository]:
+        return [DirtyRepository("commits.raw", 0, REPOSITORY, next(generations))]
+
+    async def select_outdated(_: Connection, __: str) -> list[str]:
+        return []
+
+    async def write(_: ChangelogWriter, __: str, marks: Sequence[DirtyRepository]) -> None:
+        tried.append(marks[0].generation)
+        if len(tried) == 1:
+            raise ValueError("a bug")
+
+    monkeypatch.setattr(changelog_writer, "select_dirty", select_dirty)
+    monkeypatch.setattr(changelog_writer, "select_outdated", select_outdated)
+    monkeypatch.setattr(ChangelogWriter, "_write_repository", write)
+    writer = ChangelogWriter(cast("Connection", object()), ChangelogConfig())
+    for _ in range(4):
+        await writer.run_cycle()
+
+    assert tried == [1, 2, 1]
