@@ -47,7 +47,7 @@ class DisplacedError(AiOpsError):
 
 
 class StallDetector:
-    """Remembers since when each partition has been waiting without moving."""
+    """Remembers since when each partition of one app has been waiting without moving."""
 
     def __init__(self, timeout_s: float = STALL_TIMEOUT_S) -> None:
         self._timeout_s = timeout_s
@@ -58,16 +58,18 @@ class StallDetector:
     ) -> None:
         """Take in how the partitions stand now.
 
+        A missing one is not ours or nobody knows how it stands: its wait begins again after that.
+
         Raises:
             StalledError: one has had records waiting for too long, with the database well.
         """
+        before, self._since = self._since, {}
         for stand in stands:
             place = (stand.topic, stand.partition)
-            stored, since_s = self._since.get(place, (stand.stored, now_s))
+            stored, since_s = before.get(place, (stand.stored, now_s))
             if not is_database_well or not stand.is_waiting or stored != stand.stored:
-                self._since[place] = (stand.stored, now_s)
-                continue
-            self._since[place] = (stored, since_s)
+                since_s = now_s
+            self._since[place] = (stand.stored, since_s)
             if now_s - since_s >= self._timeout_s:
                 raise StalledError(
                     topic=stand.topic, partition=stand.partition, waiting_s=now_s - since_s
@@ -142,13 +144,13 @@ async def watch(health: WorkerHealth, watched: Sequence[Watched], pool: Pool) ->
         StalledError: a partition has had records waiting for too long, with the database well.
         DisplacedError: a partition of ours is another worker's in the database.
     """
-    stalls, refusals = StallDetector(), RefusalDetector()
+    stalls, refusals = [StallDetector() for _ in watched], RefusalDetector()
     while True:
         is_database_well = await _answers(pool)
         reasons = [] if is_database_well else ["Postgres does not answer"]
-        for one in watched:
+        for one, stall in zip(watched, stalls, strict=True):
             stands = await _stands_of(one, reasons)
-            stalls.observe(monotonic(), stands, is_database_well=is_database_well)
+            stall.observe(monotonic(), stands, is_database_well=is_database_well)
             ours = {(stand.topic, stand.partition) for stand in stands}
             refusals.observe(one.app.conf.id, ours & one.refused)
         health.tick(reasons)

@@ -202,13 +202,14 @@ class _Life:
         app = SimpleNamespace(consumer=self._seat, rebalancing=False)
         while True:
             await asyncio.sleep(CHECK_INTERVAL_S)
+            stands = []
             if self._claimed.is_set():
                 # A broker that is away stalls nobody.
                 with contextlib.suppress(TimeoutError):
                     stands = await partition_stands(cast("BatchApp", app), self._agent.stored)
-                    stalls.observe(clock.time(), stands, is_database_well=True)
-                    ours = {(stand.topic, stand.partition) for stand in stands}
-                    refusals.observe("simulated", ours & self._agent.refused)
+            stalls.observe(clock.time(), stands, is_database_well=True)
+            ours = {(stand.topic, stand.partition) for stand in stands}
+            refusals.observe("simulated", ours & self._agent.refused)
 
 
 async def _first_failure(*parts: Coroutine[Any, Any, None]) -> None:

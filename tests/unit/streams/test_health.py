@@ -51,6 +51,17 @@ def test_a_slow_database_is_no_stalled_worker() -> None:
     detector.observe(140, [stand()], is_database_well=True)
 
 
+def test_time_in_which_nobody_knows_how_a_partition_stands_is_not_waited() -> None:
+    """The broker was away, or the partition was another worker's."""
+    detector = StallDetector(timeout_s=60)
+    detector.observe(0, [stand()], is_database_well=True)
+    detector.observe(30, [], is_database_well=True)
+    detector.observe(600, [stand()], is_database_well=True)
+
+    with pytest.raises(StalledError, match="has not moved for 60 s"):
+        detector.observe(660, [stand()], is_database_well=True)
+
+
 def test_an_idle_partition_stalls_nothing() -> None:
     detector = StallDetector(timeout_s=60)
     idle = stand(stored=20, end=20)
