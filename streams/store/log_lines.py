@@ -35,20 +35,22 @@ class TimedLine(msgspec.Struct, frozen=True, order=True):
     body: str
 
 
-SELECT_PLACES: Final = """
-SELECT topic, partition, first_offset, shelf, xmin::text AS version FROM log_chunks
-WHERE int8range(min_event_ns, max_event_ns, '[]') && int8range($1, $2) AND shape_ids && $3::bigint[]
+# One statement: a writer merges the pieces of an open chunk with each batch, and one that was found
+# could be gone before it is read. The payloads of pieces that are kept stay where they are.
+SELECT_PIECES: Final = """
+WITH found AS (
+    SELECT topic, partition, first_offset, shelf, xmin::text AS version, payload,
+           row_number() OVER (ORDER BY topic, partition, first_offset) - 1 AS number,
+           count(*) OVER () AS pieces
+    FROM log_chunks
+    WHERE int8range(min_event_ns, max_event_ns, '[]') && int8range($1, $2)
+      AND shape_ids && $3::bigint[])
+SELECT topic, partition, first_offset, shelf, version,
+       CASE WHEN (topic, partition, first_offset, shelf, version) NOT IN (
+           SELECT * FROM unnest($5::text[], $6::integer[], $7::bigint[], $8::integer[], $9::text[]))
+       THEN payload END AS payload
+FROM found WHERE number % ((pieces + $4::integer - 1) / $4::integer) = 0
 ORDER BY topic, partition, first_offset
-"""
-
-SELECT_PAYLOADS: Final = """
-SELECT piece.topic, piece.partition, piece.first_offset, piece.shelf, piece.xmin::text AS version,
-       piece.payload
-FROM log_chunks AS piece
-JOIN unnest($1::text[], $2::integer[], $3::bigint[], $4::integer[])
-    AS wanted (topic, partition, first_offset, shelf)
-ON piece.topic = wanted.topic AND piece.partition = wanted.partition
-    AND piece.first_offset = wanted.first_offset AND piece.shelf = wanted.shelf
 """
 
 
@@ -66,31 +68,28 @@ class LineReader:
 
         All of them while they lie in few pieces; else those of pieces spread over the range.
         """
-        rows = await self._connection.fetch(SELECT_PLACES, start_ns, end_ns, shape_ids)
-        places = [PiecePlace(*row.values()) for row in rows]
-        chosen = places[:: max(-(-len(places) // MAX_PIECES_READ), 1)]
-        await self._keep(chosen)
+        pieces = await self._select_pieces(shape_ids, start_ns, end_ns)
         return sorted(
             TimedLine(line.timestamp_ns, place.topic, place.partition, *line[1:])
-            for place in chosen
-            for line in self._kept[place].lines(shape_ids)
+            for place, bodies in pieces.items()
+            for line in bodies.lines(shape_ids)
             if start_ns <= line.timestamp_ns < end_ns
         )
 
-    async def _keep(self, places: Sequence[PiecePlace]) -> None:
-        """Have these pieces decoded; of the others, keep those used last."""
-        missing = [place for place in places if place not in self._kept]
+    async def _select_pieces(
+        self, shape_ids: Sequence[int], start_ns: int, end_ns: int
+    ) -> dict[PiecePlace, PieceBodies]:
+        """Return the pieces to read; of the others, keep those used last."""
+        fields = PiecePlace.__struct_fields__
+        columns = [[getattr(place, field) for place in self._kept] for field in fields]
         rows = await self._connection.fetch(
-            SELECT_PAYLOADS,
-            [place.topic for place in missing],
-            [place.partition for place in missing],
-            [place.first_offset for place in missing],
-            [place.shelf for place in missing],
+            SELECT_PIECES, start_ns, end_ns, shape_ids, MAX_PIECES_READ, *columns
         )
-        for row in rows:
-            place = PiecePlace(*list(row.values())[:5])
-            self._kept[place] = PieceBodies(row["payload"])
-        for place in places:
-            self._kept[place] = self._kept.pop(place)
+        pieces = {}
+        for *members, payload in (row.values() for row in rows):
+            place = PiecePlace(*members)
+            pieces[place] = self._kept.pop(place) if payload is None else PieceBodies(payload)
+        self._kept |= pieces
         while len(self._kept) > MAX_PIECES_KEPT:
             del self._kept[next(iter(self._kept))]
+        return pieces
