@@ -56,9 +56,10 @@ class ServiceTemplates:
         """Return the shapes that resolve to the template, ascending; none when it was merged."""
         return self._members.get(template_id, [])
 
-    def current(self, template_id: int) -> int:
-        """Return the template that an id given out earlier stands for now."""
-        return self._resolved[template_id].template_id
+    def current(self, template_id: int) -> int | None:
+        """Return the template that an id given out earlier stands for now, None: forgotten."""
+        resolved = self._resolved.get(template_id)
+        return None if resolved is None else resolved.template_id
 
     def text(self, template_id: int) -> str:
         """Return the text of a template."""

@@ -1,12 +1,13 @@
 """Writes the windows of one service: counts -> findings -> the lines they want -> the document."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Final
 
 import msgspec
 
 from schemas.db.pool import Connection
 from schemas.documents import DocumentDecoder
+from schemas.errors import TransientError
 from schemas.ids import RecordId, encode_record_id
 from schemas.summaries import WindowSummary
 from streams.domain.summaries import (
@@ -48,6 +49,10 @@ from streams.store.templates import (
 
 # A summary of an earlier release lacks what was added since.
 _SUMMARIES: Final = DocumentDecoder(WindowSummary)
+
+
+class OutdatedReadError(TransientError):
+    """A replay took shapes away while a window with lines of them was written: begin again."""
 
 
 class WindowWriter:
@@ -99,12 +104,18 @@ class WindowWriter:
         self._waiting.update(await select_windows_after(self._connection, key, last))
 
     async def _learn_shapes(self, minutes: Iterable[MinuteCounts]) -> None:
-        """Resolve shapes never met before; windows that merged templates touch come again."""
+        """Resolve shapes never met before; windows that merged templates touch come again.
+
+        Raises:
+            OutdatedReadError: one is there no more.
+        """
         met = {shape_id for minute in minutes for shape_id in minute.shape_ids}
         unknown = sorted(shape_id for shape_id in met if shape_id not in self._templates)
         if not unknown:
             return
         sightings = await select_sightings(self._connection, unknown)
+        if len(sightings) < len(unknown):
+            raise OutdatedReadError(f"shapes of {self._service or 'no service'} were replaced")
         changes = self._templates.add({one.shape_id: one.shape for one in sightings.values()})
         await self._apply(changes)
 
@@ -143,7 +154,8 @@ class WindowWriter:
             return await delete_summary(self._connection, key)
         previous = await self._previous(key)
         infos = await self._template_infos([window, *windows.values()], previous)
-        ranking = rank_findings(window, list(windows.values()), infos, previous)
+        known = _known_findings(previous, infos)
+        ranking = rank_findings(window, list(windows.values()), infos, known)
         lines = {request: await self._lines(request) for request in ranking.requests}
         summary = write_summary(ranking, lines)
         return await upsert_summary(
@@ -204,27 +216,35 @@ class WindowWriter:
         )
 
     async def _previous(self, key: WindowKey) -> WindowSummary | None:
-        """Return the newest summary before the window, its findings under their current ids."""
+        """Return the newest summary before the window, its findings under their current ids.
+
+        One whose template was forgotten is left out: that window waits to be written again, and
+        this one comes after it.
+        """
         document = await select_previous_document(self._connection, key)
         if document is None:
             return None
         summary = _SUMMARIES.decode(document)
         findings = tuple(
-            msgspec.structs.replace(
-                finding, template_id=str(self._templates.current(int(finding.template_id)))
-            )
+            msgspec.structs.replace(finding, template_id=str(current))
             for finding in summary.findings
+            if (current := self._templates.current(int(finding.template_id))) is not None
         )
         return msgspec.structs.replace(summary, findings=findings)
 
     async def _template_infos(
         self, windows: Iterable[WindowCounts], previous: WindowSummary | None
     ) -> dict[int, TemplateInfo]:
-        """Return what is known of the templates of the windows and of `previous`, and store it."""
-        wanted = {count.template_id for window in windows for count in window.counts}
-        if previous is not None:
-            wanted.update(int(finding.template_id) for finding in previous.findings)
-        rows = await self._template_rows(sorted(wanted))
+        """Return what is known of the templates of the windows and of `previous`, and store it.
+
+        Raises:
+            OutdatedReadError: nothing is known any more of a template that was counted.
+        """
+        counted = {count.template_id for window in windows for count in window.counts}
+        told = {int(finding.template_id) for finding in previous.findings} if previous else set()
+        rows = await self._template_rows(sorted(counted | told))
+        if not counted <= {row.template_id for row in rows}:
+            raise OutdatedReadError(f"templates of {self._service or 'no service'} were replaced")
         before = await select_first_sightings(self._connection, [row.template_id for row in rows])
         await upsert_templates(self._connection, self._service, rows)
         earlier = [
@@ -253,6 +273,16 @@ class WindowWriter:
             self._templates.members(request.template_id), request.start_ns, request.end_ns
         )
         return tuple(thinned([line.body for line in lines], request.limit))
+
+
+def _known_findings(
+    previous: WindowSummary | None, template_ids: Container[int]
+) -> WindowSummary | None:
+    """Return the summary without the findings whose template no line has any more."""
+    if previous is None:
+        return None
+    findings = tuple(one for one in previous.findings if int(one.template_id) in template_ids)
+    return msgspec.structs.replace(previous, findings=findings)
 
 
 def _template_info(row: TemplateRow) -> TemplateInfo:
