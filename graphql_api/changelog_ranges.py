@@ -1,6 +1,5 @@
 """`generateChangelog`: a changelog between any two points, made for the one who asks."""
 
-import asyncio
 from collections.abc import Sequence
 from enum import Enum
 from typing import Annotated, Final
@@ -13,6 +12,7 @@ from graphql_api.commits import Repo
 from graphql_api.context import Info
 from graphql_api.errors import ApiError, ErrorCode, bad_input
 from graphql_api.store.commits import Statement, select_statements
+from graphql_api.time_limits import run_in_turn
 from streams.domain.changelog.config import ChangelogConfig
 from streams.domain.changelog.documents import ReleaseDocument
 from streams.domain.changelog.ranges import RangeError, build_range, sort_events
@@ -129,10 +129,14 @@ class ChangelogRangeQuery:
         if not statements:
             return None
         try:
-            async with info.context.services.generating:
-                document = await asyncio.to_thread(
-                    _generate, statements, from_point, to_point, config
-                )
+            document = await run_in_turn(
+                info.context.services.generating,
+                _generate,
+                statements,
+                from_point,
+                to_point,
+                config,
+            )
         except RangeError as exc:
             raise bad_input(str(exc), exc.end) from exc
         return Changelog.from_document(document, repository=repo)

@@ -23,6 +23,7 @@ from graphql_api.store.ticket_texts import (
     select_texts,
     select_ticket_offsets,
 )
+from graphql_api.time_limits import run_in_turn
 from streams.domain.triage.hashing import hash_text
 from streams.domain.triage.search_terms import SearchTerms, search_terms_of
 from streams.domain.triage.similar import Match, SimilarIndex
@@ -82,6 +83,8 @@ class ProjectIndex:
         self.entries: list[_Entry] = []
         self.numbers: dict[str, int] = {}
         self.updating = asyncio.Lock()
+        # The update that comes after the one at hand: one serves all who ask meanwhile.
+        self.next_update: asyncio.Task[None] | None = None
         # The index is no place for two threads.
         self.searching = asyncio.Lock()
 
@@ -164,14 +167,13 @@ class SimilarTickets:
             ApiError: the database is away.
         """
         index = self._index_of(project)
-        update = asyncio.create_task(self._update(index), name="similar tickets")
-        self._updates.add(update)
-        update.add_done_callback(self._forget_update)
+        update = self._update_soon(index)
         done, _ = await asyncio.wait([update], timeout=PATIENCE_S)
         if done:
             await update
-        async with index.searching:
-            found = await asyncio.to_thread(index.search, text, limit, only_earlier=only_earlier)
+        found = await run_in_turn(
+            index.searching, index.search, text, limit, only_earlier=only_earlier
+        )
         return Similar(found, len(index.numbers), bool(done))
 
     async def close(self) -> None:
@@ -188,6 +190,15 @@ class SimilarTickets:
         self._indexes.move_to_end(project)
         return index
 
+    def _update_soon(self, index: ProjectIndex) -> "asyncio.Task[None]":
+        """Return an update that has not begun yet."""
+        if index.next_update is None:
+            update = asyncio.create_task(self._update(index), name="similar tickets")
+            index.next_update = update
+            self._updates.add(update)
+            update.add_done_callback(self._forget_update)
+        return index.next_update
+
     def _forget_update(self, update: "asyncio.Task[None]") -> None:
         self._updates.discard(update)
         if not update.cancelled():
@@ -197,6 +208,7 @@ class SimilarTickets:
     async def _update(self, index: ProjectIndex) -> None:
         """Add what the stream has stored since the last update."""
         async with index.updating:
+            index.next_update = None
             # Read before the tickets: what comes in meanwhile is looked at again.
             offsets = await select_ticket_offsets(self._database)
             if index.offsets is None:
@@ -215,8 +227,7 @@ class SimilarTickets:
         for first in range(0, len(ticket_ids), _PART):
             part = ticket_ids[first : first + _PART]
             texts = await select_texts(self._database, index.project, part)
-            async with index.searching:
-                await asyncio.to_thread(index.add, texts)
+            await run_in_turn(index.searching, index.add, texts)
 
     def _evict(self, kept: ProjectIndex) -> None:
         """Forget the projects that were not asked about for longest."""

@@ -1,6 +1,28 @@
-"""One time limit for many operations at once, with one timer in all."""
+"""One time limit for many operations at once, with one timer in all; threads, which have none."""
 
 import asyncio
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+async def run_in_turn(
+    turn: asyncio.Lock | asyncio.Semaphore,
+    function: Callable[_P, _T],
+    *arguments: _P.args,
+    **named: _P.kwargs,
+) -> _T:
+    """Return what the function returns, called in a thread when it is its turn.
+
+    Nothing ends a thread: when its operation is over time, or nobody wants the answer any more, it
+    is still at work. So the turn is not over before the function has returned.
+    """
+    await turn.acquire()
+    thread = asyncio.ensure_future(asyncio.to_thread(function, *arguments, **named))
+    thread.add_done_callback(lambda _: turn.release())
+    return await asyncio.shield(thread)
 
 
 class TimeLimit:

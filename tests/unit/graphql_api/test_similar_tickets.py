@@ -1,12 +1,17 @@
 """The index of a project's tickets: what counts as a match, and what is passed over."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import cast
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphql_api.similar_tickets import ProjectIndex, numbers_in
-from graphql_api.store.ticket_texts import TicketText
+from graphql_api import similar_tickets
+from graphql_api.similar_tickets import ProjectIndex, Similar, SimilarTickets, numbers_in
+from graphql_api.store.database import Database
+from graphql_api.store.ticket_texts import Offsets, TicketText
 
 
 def text_of(number: int, title: str, body: str = "") -> TicketText:
@@ -109,3 +114,81 @@ def test_the_same_text_with_another_number_is_no_duplicate() -> None:
     best = index.search(text_of(2, "Upgrade the client to 3.4.1"), 1, only_earlier=True)[0]
 
     assert (best.ticket_id, best.is_likely_duplicate) == ("T-0", False)
+
+
+class Table:
+    """Tickets that are read when the test lets them be."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.is_asked, self.may_answer = asyncio.Event(), asyncio.Event()
+        self.looks = 0
+
+        async def select_ticket_offsets(_: Database) -> Offsets:
+            self.looks += 1
+            self.is_asked.set()
+            await self.may_answer.wait()
+            return {0: 1}
+
+        async def select_newest_ids(_: Database, __: str, ___: int) -> list[str]:
+            return ["T-1"]
+
+        async def select_texts(_: Database, __: str, ticket_ids: Sequence[str]) -> list[TicketText]:
+            return [TicketText(one, 1, "the printer is on fire", "") for one in ticket_ids]
+
+        for replaced in (select_ticket_offsets, select_newest_ids, select_texts):
+            monkeypatch.setattr(similar_tickets, replaced.__name__, replaced)
+
+
+def no_database() -> Database:
+    return cast("Database", object())
+
+
+async def ask(similar: SimilarTickets) -> Similar:
+    return await similar.search("shop", text_of(9, "a printer on fire"), 5, only_earlier=True)
+
+
+async def test_many_questions_while_an_index_is_loaded_wait_for_one_more_look(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    table = Table(monkeypatch)
+    similar = SimilarTickets(no_database(), max_tickets=100)
+    questions = [asyncio.create_task(ask(similar)) for _ in range(50)]
+    await table.is_asked.wait()
+    questions += [asyncio.create_task(ask(similar)) for _ in range(50)]
+    table.may_answer.set()
+    answers = await asyncio.gather(*questions)
+
+    assert all(one.is_complete and one.indexed == 1 for one in answers)
+    assert table.looks == 2
+
+
+async def test_a_question_that_is_given_up_leaves_the_index_to_its_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A ticket that is added in the midst of a search makes a mess of both."""
+    table, begun, may_end = Table(monkeypatch), asyncio.Event(), asyncio.Event()
+    table.may_answer.set()
+    calls: list[str] = []
+
+    async def to_thread(function: Callable[..., object], *given: object, **named: object) -> object:
+        calls.append(function.__name__)
+        if calls[-1] == "search":
+            begun.set()
+            await may_end.wait()
+        return function(*given, **named)
+
+    monkeypatch.setattr(asyncio, "to_thread", to_thread)
+    similar = SimilarTickets(no_database(), max_tickets=100)
+    given_up = asyncio.create_task(ask(similar))
+    await begun.wait()
+    given_up.cancel()
+    next_one = asyncio.create_task(ask(similar))
+    for _ in range(100):
+        await asyncio.sleep(0)
+    begun_meanwhile = calls.count("search")
+    may_end.set()
+    answer = await next_one
+
+    assert given_up.cancelled()
+    assert begun_meanwhile == 1
+    assert [one.ticket_id for one in answer.tickets] == ["T-1"]

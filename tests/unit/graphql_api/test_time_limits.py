@@ -1,10 +1,12 @@
 """Many operations have one time limit; who keeps within it is not disturbed."""
 
 import asyncio
+import contextlib
+import threading
 
 import pytest
 
-from graphql_api.time_limits import TimeLimit
+from graphql_api.time_limits import TimeLimit, run_in_turn
 
 
 async def hold(limits: TimeLimit, until: asyncio.Event, started: asyncio.Event) -> str:
@@ -73,3 +75,40 @@ async def test_the_next_one_is_timed_after_all_have_ended() -> None:
         second = await hold(limits, never, asyncio.Event())
 
     assert (first, second) == ("ended", "ended")
+
+
+@pytest.mark.parametrize("turn", [asyncio.Lock(), asyncio.Semaphore(1)])
+async def test_a_turn_lasts_until_its_thread_has_ended_though_nobody_waits_for_it(
+    turn: asyncio.Lock | asyncio.Semaphore,
+) -> None:
+    loop, started, may_end = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+
+    def work() -> str:
+        loop.call_soon_threadsafe(started.set)
+        may_end.wait(20)
+        return "worked"
+
+    first = asyncio.create_task(run_in_turn(turn, work))
+    await started.wait()
+    first.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await first
+    second = asyncio.create_task(run_in_turn(turn, work))
+    await asyncio.sleep(0)
+    was_free = not turn.locked()
+    may_end.set()
+
+    assert not was_free
+    assert await second == "worked"
+    assert not turn.locked()
+
+
+async def test_a_turn_ends_with_what_the_function_raises() -> None:
+    turn = asyncio.Lock()
+
+    def fail() -> None:
+        raise ValueError("a reason")
+
+    with pytest.raises(ValueError, match="a reason"):
+        await run_in_turn(turn, fail)
+    assert not turn.locked()
