@@ -20,11 +20,14 @@ from graphql_api.auth.oidc import ExternalIssuer, issuer_options
 from graphql_api.auth.passwords import Passwords
 from graphql_api.auth.sessions import Sessions
 from graphql_api.auth.tokens import AccessTokens, SigningKey, load_signing_key, signing_key
-from graphql_api.changelog_feed import ChangelogFeed
 from graphql_api.context import Services
 from graphql_api.engine import Engine
 from graphql_api.errors import ApiError, ErrorCode
-from graphql_api.feeds import LineFeed, SummaryFeed
+from graphql_api.feeds.changelogs import ChangelogFeed
+from graphql_api.feeds.lines import LineFeed
+from graphql_api.feeds.replays import ReplayFeed
+from graphql_api.feeds.summaries import SummaryFeed
+from graphql_api.feeds.triages import TriageFeed
 from graphql_api.gate import Gate
 from graphql_api.http import JSON, REQUEST_ID, GraphQLHandler, error_body, response
 from graphql_api.limits import DocumentLimits
@@ -32,14 +35,12 @@ from graphql_api.live import Listener
 from graphql_api.logs import LogEntry
 from graphql_api.producer import EndOffsets, Producer
 from graphql_api.rates import CostRates
-from graphql_api.replay_feed import ReplayFeed
 from graphql_api.schema import SCHEMA
 from graphql_api.similar_tickets import SimilarTickets
 from graphql_api.sockets import SocketHandler, is_foreign
 from graphql_api.store.database import Database
 from graphql_api.store.lines import LineReader
 from graphql_api.subscriptions import SubscriptionHub
-from graphql_api.triage_feed import TriageFeed
 from schemas.errors import ConfigError
 from schemas.settings import Settings
 from schemas.telemetry import REQUEST_SECONDS

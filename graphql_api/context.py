@@ -12,17 +12,18 @@ from graphql_api.auth.passwords import Passwords
 from graphql_api.auth.principal import Origin, Principal
 from graphql_api.auth.sessions import Sessions
 from graphql_api.auth.tokens import AccessTokens
-from graphql_api.changelog_feed import ChangelogFeed
-from graphql_api.feeds import LineFeed, SummaryFeed
+from graphql_api.feeds.changelogs import ChangelogFeed
+from graphql_api.feeds.lines import LineFeed
+from graphql_api.feeds.replays import ReplayFeed
+from graphql_api.feeds.summaries import SummaryFeed
+from graphql_api.feeds.triages import TriageFeed
 from graphql_api.live import Listener
 from graphql_api.producer import EndOffsets, Producer
-from graphql_api.replay_feed import ReplayFeed
 from graphql_api.similar_tickets import SimilarTickets
 from graphql_api.store.database import Database
 from graphql_api.store.lines import LineReader
 from graphql_api.store.logs import select_templates_of_shapes
 from graphql_api.ticket_loaders import TicketLoaders
-from graphql_api.triage_feed import TriageFeed
 from schemas.settings import Settings
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from graphql_api.store.database import Database
+from graphql_api.store.database import MAX_MISSED, Database
 from schemas.documents import DocumentDecoder
 from streams.domain.changelog.documents import ReleaseDocument
 
@@ -178,14 +178,15 @@ class RevisedChangelog(msgspec.Struct, frozen=True):
 SELECT_REVISED_SINCE: Final = """
 SELECT repository, release, revision, updated_at FROM changelogs
 WHERE updated_at >= $1::timestamptz - interval '5 seconds'
-ORDER BY updated_at DESC LIMIT 1000
+ORDER BY updated_at DESC LIMIT $2
 """
 
 
 async def select_revised_since(database: Database, moment: datetime) -> list[RevisedChangelog]:
-    """Return the last thousand changelogs revised since shortly before a moment, oldest first.
+    """Return the changelogs revised since shortly before a moment, oldest first.
 
-    Shortly before: a transaction's time is that of its start, and it may have committed later.
+    Shortly before: a transaction's time is that of its start, and it may have committed later. Of
+    more than MAX_MISSED the last ones.
     """
-    rows = await database.fetch(SELECT_REVISED_SINCE, moment)
+    rows = await database.fetch(SELECT_REVISED_SINCE, moment, MAX_MISSED)
     return [RevisedChangelog(*row.values()) for row in reversed(rows)]

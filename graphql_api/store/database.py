@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any, Final
 
 import asyncpg
@@ -10,6 +11,8 @@ from graphql_api.store.loans import Lender, Loan, database_unavailable
 from schemas.db.migrate import require_migrated
 from schemas.db.pool import CONNECT_TIMEOUT_S, GENERIC_PLANS, Connection
 
+# Of the changes that a feed may have missed, as many as it asks for at most.
+MAX_MISSED: Final = 20_000
 READER_ROLE: Final = "aiops_reader"
 LINE_PLANS: Final = {
     "plan_cache_mode": GENERIC_PLANS,
@@ -97,6 +100,11 @@ class Database:
         """Return the first row of a read, None when there is none."""
         async with self.read() as connection:
             return await connection.fetchrow(query, *arguments)
+
+    async def now(self) -> datetime | None:
+        """Return the time by the database's clock."""
+        row = await self.fetchrow("SELECT now() AS now")
+        return row["now"] if row else None
 
     async def check_ready(self) -> None:
         """Raise when Postgres is away or not migrated.

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from graphql_api.store.database import Database
+from graphql_api.store.database import MAX_MISSED, Database
 
 
 class StoredReplay(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,14 +94,15 @@ async def select_replays_at(database: Database, run_ids: Sequence[str]) -> list[
 SELECT_PROGRESSED_SINCE: Final = """
 SELECT run_id FROM replay_runs
 WHERE updated_at >= $1::timestamptz - interval '5 seconds'
-ORDER BY updated_at DESC LIMIT 1000
+ORDER BY updated_at DESC LIMIT $2
 """
 
 
 async def select_progressed_since(database: Database, moment: datetime) -> list[str]:
-    """Return the last thousand replays that went on since shortly before a moment, oldest first.
+    """Return the replays that went on since shortly before a moment, oldest first.
 
-    Shortly before: a transaction's time is that of its start, and it may have committed later.
+    Shortly before: a transaction's time is that of its start, and it may have committed later. Of
+    more than MAX_MISSED the last ones.
     """
-    rows = await database.fetch(SELECT_PROGRESSED_SINCE, moment)
+    rows = await database.fetch(SELECT_PROGRESSED_SINCE, moment, MAX_MISSED)
     return [row["run_id"] for row in reversed(rows)]

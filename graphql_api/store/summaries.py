@@ -6,9 +6,12 @@ from typing import Final
 import asyncpg
 import msgspec
 
-from graphql_api.store.database import Database
+from graphql_api.store.database import MAX_MISSED, Database
 from schemas.documents import DocumentDecoder
 from schemas.summaries import WindowSummary
+
+# A window: its service, '' for none, and its start in ns.
+WindowKey = tuple[str, int]
 
 _DECODE: Final = DocumentDecoder(WindowSummary)
 
@@ -96,26 +99,25 @@ ORDER BY start_ns, service
 """
 
 
-async def select_summaries_at(
-    database: Database, windows: list[tuple[str, int]]
-) -> list[StoredSummary]:
-    """Return the summaries of these (service, start) windows, oldest first."""
+async def select_summaries_at(database: Database, windows: list[WindowKey]) -> list[StoredSummary]:
+    """Return the summaries of these windows, oldest first."""
     services, starts = zip(*windows, strict=True)
     rows = await database.fetch(SELECT_SUMMARIES_AT, list(services), list(starts))
     return [_from_row(row) for row in rows]
 
 
-SELECT_SUMMARIES_SINCE: Final = """
-SELECT service, start_ns, end_ns, revision, updated_at, document, is_open
-FROM log_window_summaries
+SELECT_WINDOWS_SINCE: Final = """
+SELECT service, start_ns FROM log_window_summaries
 WHERE updated_at >= $1::timestamptz - interval '5 seconds'
-ORDER BY updated_at LIMIT 1000
+ORDER BY updated_at DESC, start_ns DESC, service DESC LIMIT $2
 """
 
 
-async def select_summaries_since(database: Database, moment: datetime) -> list[StoredSummary]:
-    """Return the first thousand summaries revised since shortly before a moment.
+async def select_windows_since(database: Database, moment: datetime) -> list[WindowKey]:
+    """Return the windows whose summaries were revised since shortly before a moment, oldest first.
 
-    Shortly before: a transaction's time is that of its start, and it may have committed later.
+    Shortly before: a transaction's time is that of its start, and it may have committed later. Of
+    more than MAX_MISSED the last ones.
     """
-    return [_from_row(row) for row in await database.fetch(SELECT_SUMMARIES_SINCE, moment)]
+    rows = await database.fetch(SELECT_WINDOWS_SINCE, moment, MAX_MISSED)
+    return [(row["service"], row["start_ns"]) for row in reversed(rows)]

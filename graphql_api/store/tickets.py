@@ -7,7 +7,7 @@ from typing import Final
 import asyncpg
 import msgspec
 
-from graphql_api.store.database import Database
+from graphql_api.store.database import MAX_MISSED, Database
 from schemas.documents import DocumentDecoder
 from schemas.events import TicketEvent
 from streams.domain.tickets.prepared import read_ticket_payload
@@ -288,14 +288,15 @@ async def select_answers(
 SELECT_TRIAGED_SINCE: Final = """
 SELECT project, ticket_id FROM ticket_triages
 WHERE triaged_at >= $1::timestamptz - interval '5 seconds'
-ORDER BY triaged_at, project, ticket_id LIMIT 1000
+ORDER BY triaged_at DESC, project DESC, ticket_id DESC LIMIT $2
 """
 
 
 async def select_triaged_since(database: Database, moment: datetime) -> list[TicketKey]:
-    """Return the first thousand tickets triaged since shortly before a moment.
+    """Return the tickets triaged since shortly before a moment, oldest first.
 
-    Shortly before: a transaction's time is that of its start, and it may have committed later.
+    Shortly before: a transaction's time is that of its start, and it may have committed later. Of
+    more than MAX_MISSED the last ones.
     """
-    rows = await database.fetch(SELECT_TRIAGED_SINCE, moment)
-    return [(row["project"], row["ticket_id"]) for row in rows]
+    rows = await database.fetch(SELECT_TRIAGED_SINCE, moment, MAX_MISSED)
+    return [(row["project"], row["ticket_id"]) for row in reversed(rows)]

@@ -60,6 +60,49 @@ async def test_a_tail_tells_of_every_new_line_once(api: Api, connection: Connect
     assert found == list(range(300, 700))
 
 
+async def test_lines_stored_while_the_tail_reads_are_told(api: Api, connection: Connection) -> None:
+    assert api.client.app is not None
+    heard: list[int] = []
+    listener = api.client.app[SERVICES].listener
+    listener.on_progress.append(lambda progress: heard.append(progress.next_offset))
+    lines = [make_line(offset) for offset in range(700)]
+    await seed_lines(connection, lines[:300], notify=True)
+    async with socket(api, api.tokens["viewer"]) as ws:
+        await subscribe(api, ws, TAIL)
+        await seed_lines(connection, lines)
+        async with connection.transaction():
+            await connection.execute("LOCK TABLE log_chunks")
+            await notify_beside(api.settings.postgres_dsn, 512)
+            await until_blocked(connection)
+            await notify_beside(api.settings.postgres_dsn, 700)
+            await until(lambda: heard[-1] == 700)
+        found = await offsets(ws, 699)
+
+    assert found == list(range(300, 700))
+
+
+async def notify_beside(dsn: str, next_offset: int) -> None:
+    """Tell of progress on a connection of its own."""
+    teller = await asyncpg.connect(dsn)
+    note = f'{{"topic":"logs.raw","partition":0,"next_offset":{next_offset}}}'
+    await teller.execute("SELECT pg_notify('aiops_progress', $1)", note)
+    await teller.close()
+
+
+WAITING_READERS = """
+SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'log_chunks'::regclass
+"""
+
+
+async def until_blocked(connection: Connection) -> None:
+    """Wait until somebody waits for the table of the lines."""
+    for _ in range(2_000):
+        if await connection.fetchval(WAITING_READERS):
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("nobody reads")
+
+
 async def test_a_tail_is_filtered(api: Api, connection: Connection) -> None:
     query = 'subscription { logTail(service: "api", severity: ERROR) { entries { offset body } } }'
     await seed_lines(connection, [make_line(0)], notify=True)
