@@ -1,7 +1,7 @@
 """Subscriptions that are alike are one: executed once an event, serialised once, sent to all."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from functools import cache
 from typing import Any, Final, Protocol
 
@@ -60,23 +60,23 @@ class SubscriptionErrors(Exception):  # noqa: N818 - it carries the errors of an
 
 
 class _Group:
-    """The members of one subscription and the task that serves them."""
+    """The members of one subscription and the tasks that start and serve it."""
 
-    def __init__(self, stream: AsyncIterator[ExecutionResult], request_id: str) -> None:
+    def __init__(self, starting: Coroutine[Any, Any, None]) -> None:
         # In the order of joining, which is the order of serving.
         self.members: dict[Member, None] = {}
-        self._stream = stream
-        self._request_id = request_id
+        self.starting = asyncio.create_task(starting, name="subscription start")
+        self.serving: asyncio.Task[None] | None = None
 
-    async def run(self) -> None:
-        async for result in self._stream:
-            await self._publish(self._payload(result))
+    @property
+    def running(self) -> asyncio.Task[None]:
+        """Return the task that serves it, or that starts it as yet."""
+        return self.serving or self.starting
 
-    def _payload(self, result: ExecutionResult) -> bytes:
-        body: dict[str, object] = {"data": result.data}
-        if result.errors:
-            body["errors"] = [described(error, self._request_id) for error in result.errors]
-        return encoded(body)
+    async def publish_all(self, stream: AsyncIterator[ExecutionResult], request_id: str) -> None:
+        """Serve the members every event of a stream."""
+        async for result in stream:
+            await self._publish(_payload(result, request_id))
 
     async def _publish(self, payload: bytes) -> None:
         """Serve who is a member by now, in slices: others have their turns in between."""
@@ -94,18 +94,23 @@ class _Group:
             await asyncio.sleep(0)
 
 
+def _payload(result: ExecutionResult, request_id: str) -> bytes:
+    body: dict[str, object] = {"data": result.data}
+    if result.errors:
+        body["errors"] = [described(error, request_id) for error in result.errors]
+    return encoded(body)
+
+
 class SubscriptionHub:
     """Finds or starts the group of a subscription."""
 
     def __init__(self, schema: GraphQLSchema) -> None:
         self._schema = schema
         self._groups: dict[GroupKey, _Group] = {}
-        self._tasks: dict[GroupKey, asyncio.Task[None]] = {}
-        self._starting: dict[GroupKey, asyncio.Lock] = {}
 
     @property
     def groups(self) -> int:
-        """Return how many different subscriptions run."""
+        """Return how many different subscriptions run or are being started."""
         return len(self._groups)
 
     async def join(
@@ -122,16 +127,36 @@ class SubscriptionHub:
             ApiError: there are too many different ones.
         """
         key = key_of(request, context.principal.role)
-        async with self._starting.setdefault(key, asyncio.Lock()):
-            group = self._groups.get(key) or await self._start(key, prepared, request, context)
-            group.members[member] = None
+        group = self._groups.get(key)
+        if group is None:
+            if len(self._groups) >= MAX_GROUPS:
+                raise ApiError(ErrorCode.RATE_LIMITED, "too many different subscriptions")
+            group = _Group(self._start(key, prepared, request, context))
+            self._groups[key] = group
+        group.members[member] = None
+        try:
+            # Others may wait for the same start: it goes on when this one gives up.
+            await asyncio.shield(group.starting)
+        except BaseException:
+            self._leave(key, group, member)
+            raise
         return lambda: self._leave(key, group, member)
 
     async def _start(
         self, key: GroupKey, prepared: Prepared, request: GraphQLRequest, context: RequestContext
-    ) -> _Group:
-        if len(self._groups) >= MAX_GROUPS:
-            raise ApiError(ErrorCode.RATE_LIMITED, "too many different subscriptions")
+    ) -> None:
+        group = self._groups[key]
+        try:
+            stream = await self._stream(prepared, request, context)
+        except BaseException:
+            self._forget(key, group)
+            raise
+        serving = self._serve(key, group, stream, context.origin.request_id)
+        group.serving = asyncio.create_task(serving, name="subscription")
+
+    async def _stream(
+        self, prepared: Prepared, request: GraphQLRequest, context: RequestContext
+    ) -> AsyncIterator[ExecutionResult]:
         result: Any = subscribe(
             self._schema,
             prepared.document,
@@ -145,13 +170,18 @@ class SubscriptionHub:
         if isinstance(result, ExecutionResult):
             request_id = context.origin.request_id
             raise SubscriptionErrors([described(one, request_id) for one in result.errors or ()])
-        group = self._groups[key] = _Group(result, context.origin.request_id)
-        self._tasks[key] = asyncio.create_task(self._serve(key, group), name="subscription")
-        return group
+        stream: AsyncIterator[ExecutionResult] = result
+        return stream
 
-    async def _serve(self, key: GroupKey, group: _Group) -> None:
+    async def _serve(
+        self,
+        key: GroupKey,
+        group: _Group,
+        stream: AsyncIterator[ExecutionResult],
+        request_id: str,
+    ) -> None:
         try:
-            await group.run()
+            await group.publish_all(stream, request_id)
         except Exception as exc:  # noqa: BLE001 - the top of a task
             log.error("subscription_failed", error=type(exc).__name__)  # noqa: TRY400
         finally:
@@ -162,18 +192,16 @@ class SubscriptionHub:
     def _leave(self, key: GroupKey, group: _Group, member: Member) -> None:
         group.members.pop(member, None)
         if not group.members and self._groups.get(key) is group:
-            self._tasks[key].cancel()
+            group.running.cancel()
             self._forget(key, group)
 
     def _forget(self, key: GroupKey, group: _Group) -> None:
         if self._groups.get(key) is group:
             del self._groups[key]
-            del self._tasks[key]
-            self._starting.pop(key, None)
 
     async def close(self) -> None:
         """End all subscriptions."""
-        tasks = list(self._tasks.values())
+        tasks = [group.running for group in self._groups.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
