@@ -76,11 +76,15 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class SharedBySockets:
-    """What the sockets of one process have in common; `per_sender` counts the open ones."""
+    """What the sockets of one process have in common; `per_sender` counts the open ones.
+
+    `recheck_soon` has all of them checked whether their headers are still good.
+    """
 
     services: Services
     gate: Gate
     hub: SubscriptionHub
+    recheck_soon: Callable[[], None]
     per_sender: Counter[str] = field(default_factory=Counter)
 
     def admit(self, sender: str) -> bool:
@@ -155,12 +159,16 @@ class SocketConnection:
             raise CloseError(messages.TOO_MANY_INITS, "Too many initialisation requests")
         self._has_init = True
         self._token_header = _authorization(message.payload) or self._header
+        changes = self._shared.services.access.changes
         principal = await self._authenticated()
         sender = f"{principal.subject} {self._address if principal.is_anonymous else ''}"
         if not self._shared.admit(sender):
             raise CloseError(messages.TRY_AGAIN_LATER, "Too many sockets")
         self.sender = sender
         self._accept(principal)
+        if self._shared.services.access.changes != changes:
+            # The check that came with the change has left this socket out.
+            self._shared.recheck_soon()
         await self.send({"type": "connection_ack"})
 
     def _accept(self, principal: Principal) -> None:

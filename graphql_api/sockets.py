@@ -29,7 +29,7 @@ class SocketHandler:
     """Serves the sockets of one process."""
 
     def __init__(self, services: Services, gate: Gate, hub: SubscriptionHub) -> None:
-        self._shared = SharedBySockets(services, gate, hub)
+        self._shared = SharedBySockets(services, gate, hub, self._recheck_soon)
         self._sockets: set[SocketConnection] = set()
         self._access = services.access
         self._must_recheck = False

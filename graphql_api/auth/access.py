@@ -18,6 +18,8 @@ API_KEY_PREFIX: Final = "aiops_"
 _MAX_VERIFIED: Final = 10_000
 # How long a verified token may be believed while nobody would tell us of its revocation.
 _UNTOLD_S: Final = 0.5
+# While somebody's access changes all the time: a token is read so often, then the answer stands.
+MAX_READS: Final = 3
 _INVALID: Final = "the token is not valid"
 
 
@@ -48,12 +50,17 @@ class Access:
         self._is_told = is_told
         self._external = external
         self._verified: OrderedDict[bytes, tuple[Principal, float]] = OrderedDict()
-        self._generation = 0
+        self._changes = 0
+
+    @property
+    def changes(self) -> int:
+        """Return how often somebody's access has changed so far, or may have."""
+        return self._changes
 
     def forget(self) -> None:
         """Verify everything anew: somebody's access has changed, or we may have missed it."""
         self._verified.clear()
-        self._generation += 1
+        self._changes += 1
 
     async def authenticate(self, header: str | None) -> Principal:
         """Return who sends this Authorization header; nobody when there is none.
@@ -75,18 +82,22 @@ class Access:
         known = self._verified.get(digest)
         if known is not None and self._is_fresh(*known):
             return known[0]
-        principal = await self._verify_as_of_now(token, digest)
-        # What an issuer's keys verify is checked each time: nobody tells us when a key is gone.
-        if self._is_ours(principal):
-            self._remember(digest, principal)
-        return principal
+        return await self._verify_as_of_now(token, digest)
 
     async def _verify_as_of_now(self, token: str, digest: bytes) -> Principal:
-        """Verify a token, anew if somebody's access has changed meanwhile: it may be its own."""
+        """Verify a token, anew if somebody's access has changed meanwhile: it may be its own.
+
+        An answer that stands nevertheless was read since the call, and is good for this call only.
+        """
+        reads = 0
         while True:
-            generation = self._generation
+            changes, began_s = self._changes, time.monotonic()
             principal = await self._verify(token, digest)
-            if generation == self._generation:
+            reads += 1
+            if changes == self._changes:
+                self._remember(digest, principal, began_s)
+                return principal
+            if reads == MAX_READS:
                 return principal
 
     async def current_roles(self, verified: Mapping[str, Principal]) -> dict[str, Role]:
@@ -124,11 +135,11 @@ class Access:
             return False
         return self._is_told() or time.monotonic() - verified_at < _UNTOLD_S
 
-    def _is_ours(self, principal: Principal) -> bool:
-        return principal.session_id is not None or principal.key_id is not None
-
-    def _remember(self, digest: bytes, principal: Principal) -> None:
-        self._verified[digest] = (principal, time.monotonic())
+    def _remember(self, digest: bytes, principal: Principal, read_s: float) -> None:
+        # What an issuer's keys verify is checked each time: nobody tells us when a key is gone.
+        if principal.session_id is None and principal.key_id is None:
+            return
+        self._verified[digest] = (principal, read_s)
         if len(self._verified) > _MAX_VERIFIED:
             self._verified.popitem(last=False)
 

@@ -11,6 +11,7 @@ from aiohttp.test_utils import TestClient
 from structlog.testing import capture_logs
 
 from graphql_api.app import SERVICES, create_app
+from graphql_api.auth.access import MAX_READS
 from graphql_api.store import api_keys, loans
 from graphql_api.store.accounts import NOTIFY_ACCESS, REVOKE_SESSION
 from graphql_api.store.api_keys import select_live_api_key
@@ -141,3 +142,33 @@ async def test_a_key_that_is_revoked_while_it_is_looked_up_opens_no_socket(
         code = await close_code(ws)
 
     assert code == 4403
+
+
+async def test_a_key_that_is_revoked_when_access_changes_all_the_time_keeps_no_socket(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is read last stands; the check that the revocation brought was before the socket."""
+    assert api.client.app is not None
+    services = api.client.app[SERVICES]
+    told = asyncio.Event()
+    services.listener.on_access.append(told.set)
+    key = await create_key(api)
+    reads = 0
+
+    async def look_up(connection: Connection, key_hash: bytes) -> api_keys.ApiKey | None:
+        nonlocal reads
+        reads += 1
+        found = await select_live_api_key(connection, key_hash)
+        services.access.forget()
+        if reads == MAX_READS:
+            told.clear()
+            await api.ask(REVOKE_KEY, role="admin", id=key["apiKey"]["id"])
+            await told.wait()
+        return found
+
+    monkeypatch.setattr(api_keys, "select_live_api_key", look_up)
+    async with socket(api, key["secret"]) as ws:
+        code = await close_code(ws)
+
+    assert code == 4403
+    assert reads == MAX_READS
