@@ -242,6 +242,8 @@ class SocketConnection:
             answer = await self._shared.gate.answer(admitted, asked, context)
         except RefusedError as refused:
             answer = refused.answer
+        except Exception as exc:  # noqa: BLE001 - the top of an operation
+            answer = _failure(exc, context.origin.request_id)
         await self._answer(operation, answer)
 
     async def _follow(
@@ -312,6 +314,14 @@ def _authorization(payload: dict[str, object] | None) -> str | None:
                 raise CloseError(messages.FORBIDDEN, "Forbidden")
             return value
     return None
+
+
+def _failure(exc: Exception, request_id: str) -> Answer:
+    """Log what nobody expected and return what the client is told of it."""
+    # No traceback: an exception's text may hold what the client sent.
+    log.error("operation_failed", request_id=request_id, error=type(exc).__name__)
+    error = ApiError(ErrorCode.INTERNAL, "internal error", requestId=request_id)
+    return _request_error([error.formatted()])
 
 
 def _request_error(errors: list[dict[str, object]]) -> Answer:
