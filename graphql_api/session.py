@@ -9,7 +9,7 @@ from graphql_api.auth.access import require_session
 from graphql_api.auth.audit import insert_audit
 from graphql_api.auth.passwords import checked_password
 from graphql_api.auth.principal import Role
-from graphql_api.auth.sessions import Grant
+from graphql_api.auth.sessions import Grant, invalid_credentials
 from graphql_api.context import Info
 from graphql_api.scalars import Instant, instant_from_datetime
 from graphql_api.store import accounts
@@ -204,12 +204,13 @@ class SessionMutation:
         context = info.context
         require_session(context.principal)
         services = context.services
-        await services.sessions.confirm(
+        confirmed = await services.sessions.confirm(
             context.principal.name, current_password, context.origin, operation="change_password"
         )
         new_hash = await services.passwords.hash(checked_password(new_password))
         async with services.database.write() as connection:
-            await accounts.update_password(connection, context.principal.name, new_hash)
+            if not await accounts.replace_password(connection, confirmed, new_hash):
+                raise invalid_credentials()
             await accounts.revoke_user_sessions(
                 connection, context.principal.subject, "password changed"
             )

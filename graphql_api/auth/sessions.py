@@ -17,7 +17,7 @@ from graphql_api.auth.principal import ANONYMOUS, Origin, Principal
 from graphql_api.auth.tokens import AccessTokens, token_hash
 from graphql_api.errors import ApiError, ErrorCode
 from graphql_api.store import accounts
-from graphql_api.store.accounts import Session, User
+from graphql_api.store.accounts import Credentials, Session, User
 from graphql_api.store.database import Database
 from schemas.db.pool import Connection
 
@@ -38,7 +38,8 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     user: User
 
 
-def _invalid_credentials() -> ApiError:
+def invalid_credentials() -> ApiError:
+    """Return the error for a wrong name or password; it is not told which."""
     return ApiError(ErrorCode.INVALID_CREDENTIALS, "the user name or the password is wrong")
 
 
@@ -68,14 +69,19 @@ class Sessions:
         Raises:
             ApiError: wrong name or password (not told which), or too many failures lately.
         """
-        user = await self.confirm(username, password, origin, operation="login")
+        confirmed = await self.confirm(username, password, origin, operation="login")
         async with self._database.write() as connection:
-            return await self._open(connection, user, origin)
+            # Else a session would outlive the change of password that has ended all others.
+            if not await accounts.hold_credentials(connection, confirmed):
+                raise invalid_credentials()
+            return await self._open(connection, confirmed.user, origin)
 
     async def confirm(
         self, username: str, password: str, origin: Origin, *, operation: str
-    ) -> User:
-        """Return whose password this is; a wrong one is counted and audited.
+    ) -> Credentials:
+        """Return whose password this is, and its hash; a wrong one is counted and audited.
+
+        The user may have another password by the time of the return.
 
         Raises:
             ApiError: wrong name or password (not told which), or too many failures lately.
@@ -90,18 +96,18 @@ class Sessions:
         is_right = await self._passwords.is_right(stored, password)
         if found is None or not is_right or found.user.is_disabled:
             await self._count_failure(subjects, origin, operation)
-            raise _invalid_credentials()
+            raise invalid_credentials()
         async with self._database.write() as connection:
             await _judge_in_turn(connection, subjects)
             await accounts.delete_login_failures(connection, subjects[0])
-        if needs_rehash(stored or ""):
-            await self._rehash(username, password)
-        return found.user
+        return await self._rehashed(found, password) if needs_rehash(stored or "") else found
 
-    async def _rehash(self, username: str, password: str) -> None:
+    async def _rehashed(self, credentials: Credentials, password: str) -> Credentials:
+        """Hash a password by today's parameters, unless it is another by now."""
         rehash = await self._passwords.hash(password)
         async with self._database.write() as connection:
-            await accounts.update_password(connection, username, rehash)
+            is_replaced = await accounts.replace_password(connection, credentials, rehash)
+        return Credentials(credentials.user, rehash) if is_replaced else credentials
 
     async def _count_failure(self, subjects: list[str], origin: Origin, operation: str) -> None:
         async with self._database.write() as connection:

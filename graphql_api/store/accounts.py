@@ -126,6 +126,35 @@ async def update_password(connection: Connection, username: str, password_hash: 
     return user_from_row(row) if row else None
 
 
+REPLACE_PASSWORD: Final = """
+UPDATE users SET password_hash = $3 WHERE username = $1 AND password_hash = $2 RETURNING true
+"""
+
+
+async def replace_password(
+    connection: Connection, credentials: Credentials, password_hash: str
+) -> bool:
+    """Set a password in place of this one; False when the user has another by now."""
+    is_replaced = await connection.fetchval(
+        REPLACE_PASSWORD, credentials.user.username, credentials.password_hash, password_hash
+    )
+    return bool(is_replaced)
+
+
+HOLD_CREDENTIALS: Final = """
+SELECT true FROM users WHERE user_id = $1::uuid AND password_hash = $2 AND NOT is_disabled
+FOR SHARE
+"""
+
+
+async def hold_credentials(connection: Connection, credentials: Credentials) -> bool:
+    """Tell whether one can still log in with these; if so, until the transaction ends."""
+    is_held = await connection.fetchval(
+        HOLD_CREDENTIALS, credentials.user.user_id, credentials.password_hash
+    )
+    return bool(is_held)
+
+
 class Session(msgspec.Struct, frozen=True, kw_only=True):
     """A family of refresh tokens with its user."""
 
