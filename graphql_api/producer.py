@@ -121,18 +121,20 @@ class EndOffsets:
         self, partitions: Sequence[tuple[str, int]], *, timeout_s: float
     ) -> dict[tuple[str, int], int]:
         """Return the end offsets that could be had in time; none while the broker is away."""
-        async with self._asking:
-            now = time.monotonic()
-            if now - self._known_at < _END_OFFSETS_TTL_S and set(partitions) <= set(self._known):
-                return self._known
-            try:
-                async with asyncio.timeout(timeout_s):
-                    self._known = await self._ask(partitions)
-            except (TimeoutError, KafkaError, OSError) as exc:
-                log.warning("end_offsets_unknown", error=type(exc).__name__)
-                return {}
+        try:
+            # The wait for one's turn counts: while the broker is away turns take all their time.
+            async with asyncio.timeout(timeout_s), self._asking:
+                return await self._fresh(partitions)
+        except (TimeoutError, KafkaError, OSError) as exc:
+            log.warning("end_offsets_unknown", error=type(exc).__name__)
+            return {}
+
+    async def _fresh(self, partitions: Sequence[tuple[str, int]]) -> dict[tuple[str, int], int]:
+        now = time.monotonic()
+        if now - self._known_at >= _END_OFFSETS_TTL_S or not set(partitions) <= set(self._known):
+            self._known = await self._ask(partitions)
             self._known_at = now
-            return self._known
+        return self._known
 
     async def _ask(self, partitions: Sequence[tuple[str, int]]) -> dict[tuple[str, int], int]:
         if self._consumer is None:
