@@ -24,7 +24,7 @@ run: $(SERVERS) ## Start Kafka, Postgres, the workers and the API here; Ctrl-C s
 test: check $(SERVERS) $(CONFORMANCE) ## Everything that CI runs: check, then all tests but the soak
 	tests/install-shippers
 	$(BIN)/python -m compileall -q $(CODE)
-	$(BIN)/pytest -m "not soak" -n 3 --dist loadfile
+	$(BIN)/python -m tests.with_broker $(BIN)/pytest -m "not soak" -n 3 --dist loadfile
 
 check: $(INSTALLED) ## Formatting, lint, types and import contracts
 	$(BIN)/ruff format --check .

@@ -22,6 +22,7 @@ from tests.servers import (
     embedded_postgres,
     kafka_address,
     postgres_address,
+    roomy_memory,
 )
 
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ def own_kafka_cluster() -> Iterator[Kafka]:
 def own_postgres() -> Iterator[Postgres]:
     """A database server that this test may stop, kill and restart; not migrated."""
     with ExitStack() as resources:
-        yield enter_or_skip(resources, embedded_postgres())
+        yield enter_or_skip(resources, embedded_postgres(under=roomy_memory()))
 
 
 def enter_or_skip(resources: ExitStack, server: AbstractContextManager[Server]) -> Server:

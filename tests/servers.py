@@ -9,6 +9,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
+
 from aiops.local.jars import JarError
 from aiops.local.kafka import Kafka, start_kafka
 from aiops.local.kafka_config import SMALL_BROKER
@@ -27,11 +29,22 @@ POSTGRES_IMAGE = "postgres:17"
 CONTAINER_START_S = 120.0
 # Locked for as long as the session lives that made the directory.
 OWNER_LOCK = "owner.lock"
+# Linux keeps it in memory. Each test makes and drops a database of 500 files, which on a disk may
+# be most of what Postgres does.
+MEMORY = Path("/dev/shm")  # noqa: S108 - names in it are mkdtemp's
+# Some times what the databases and the logs of all workers take.
+MEMORY_ROOM_BYTES = 2 * 2**30
 # Not among them: a server that was there and did not start is a failure.
 NOT_TO_BE_HAD = (ConfigError, JarError)
 GIVEN_TO_THE_PRODUCT = ("AIOPS_KAFKA_BOOTSTRAP", "AIOPS_POSTGRES_DSN")
 # Nobody cuts the power of a test machine; killed processes lose nothing either way.
-FAST_POSTGRES = {"fsync": "off", "full_page_writes": "off", "max_connections": "200"}
+FAST_POSTGRES = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "max_connections": "200",
+    # It may lie in memory.
+    "max_wal_size": "256MB",
+}
 
 
 class NoServerError(Exception):
@@ -44,14 +57,23 @@ def local_options() -> LocalOptions:
     return options_from({name: text for name, text in environ if name not in GIVEN_TO_THE_PRODUCT})
 
 
+def roomy_memory() -> Path | None:
+    """Return a directory in memory if there is room for databases, else None."""
+    if not os.access(MEMORY, os.W_OK | os.X_OK):
+        return None
+    room = min(shutil.disk_usage(MEMORY).free, psutil.virtual_memory().available)
+    return MEMORY if room >= MEMORY_ROOM_BYTES else None
+
+
 @contextmanager
-def scratch_directory() -> Iterator[Path]:
+def scratch_directory(under: Path | None = None) -> Iterator[Path]:
     """Yield a directory that an unprivileged server may enter; pytest's own are closed to it.
 
-    Those of sessions that were killed are removed first.
+    It lies under `under`, else where temporary files do. Those of sessions that were killed are
+    removed first.
     """
     remove_leftovers()
-    made = Path(tempfile.mkdtemp(prefix="aiops-new-"))
+    made = Path(tempfile.mkdtemp(prefix="aiops-new-", dir=under))
     made.chmod(0o755)
     with (made / OWNER_LOCK).open("wb") as owner:
         fcntl.flock(owner, fcntl.LOCK_EX)
@@ -68,10 +90,11 @@ def scratch_directory() -> Iterator[Path]:
 
 def remove_leftovers() -> None:
     """Remove the scratch directories whose owner is gone: the kernel has freed their locks."""
-    for path in Path(tempfile.gettempdir()).glob("aiops-test-*"):
-        lock = path / OWNER_LOCK
-        if lock.exists() and not is_locked(lock):
-            shutil.rmtree(path, ignore_errors=True)
+    for place in (Path(tempfile.gettempdir()), MEMORY):
+        for path in place.glob("aiops-test-*"):
+            lock = path / OWNER_LOCK
+            if lock.exists() and not is_locked(lock):
+                shutil.rmtree(path, ignore_errors=True)
 
 
 @contextmanager
@@ -87,10 +110,12 @@ def embedded_kafka(
 
 
 @contextmanager
-def embedded_postgres(settings: Mapping[str, str] | None = None) -> Iterator[Postgres]:
-    """Yield a server of its own; it may be killed and restarted."""
+def embedded_postgres(
+    settings: Mapping[str, str] | None = None, *, under: Path | None = None
+) -> Iterator[Postgres]:
+    """Yield a server of its own, with its data under `under`; it may be killed and restarted."""
     with (
-        scratch_directory() as home,
+        scratch_directory(under) as home,
         start_postgres(
             home / "postgres", local_options(), settings=FAST_POSTGRES | dict(settings or {})
         ) as postgres,
@@ -117,7 +142,7 @@ def postgres_address(resources: ExitStack) -> str:
     if given := os.environ.get("AIOPS_TEST_POSTGRES"):
         return given
     try:
-        return resources.enter_context(embedded_postgres()).dsn
+        return resources.enter_context(embedded_postgres(under=roomy_memory())).dsn
     except NOT_TO_BE_HAD as exc:
         return resources.enter_context(_postgres_container(exc))
 
