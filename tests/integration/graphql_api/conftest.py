@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from graphql_api.app import create_app
 from graphql_api.auth import administration
 from graphql_api.auth.administration import Actor
-from graphql_api.auth.passwords import Passwords
+from graphql_api.auth.passwords import _HASHER
 from graphql_api.auth.principal import Origin, Principal, Role
 from graphql_api.auth.tokens import PrivateKey
 from graphql_api.runner import ApiRunner
@@ -94,16 +95,19 @@ class Api:
         return (await answer.json())["data"]["login"]
 
 
+@cache
+def password_hash() -> str:
+    """Return a hash of the users' password, made once: it costs what hashes should."""
+    return _HASHER.hash(PASSWORD)
+
+
 async def create_users(dsn: str) -> None:
     """Make the users viewer, operator and admin."""
-    passwords = Passwords()
-    password_hash = await passwords.hash(PASSWORD)
-    await passwords.close()
     connection = await asyncpg.connect(dsn)
     async with connection.transaction():
         for role in (Role.VIEWER, Role.OPERATOR, Role.ADMIN):
             await administration.create_user(
-                connection, TESTER, username=role.label, password_hash=password_hash, role=role
+                connection, TESTER, username=role.label, password_hash=password_hash(), role=role
             )
     await connection.close()
 
