@@ -79,9 +79,13 @@ class LogStream(msgspec.Struct, kw_only=True):
     async def wait_for_writers(self, count: int) -> None:
         """Wait until so many workers have partitions to write."""
         deadline = time.monotonic() + PATIENCE_S
-        while (writers := await total(self.dsn, WRITERS)) != count:
-            assert time.monotonic() < deadline, f"{writers} writers, not {count}"
-            await asyncio.sleep(POLL_S)
+        connection = await asyncpg.connect(self.dsn)
+        try:
+            while (writers := await connection.fetchval(WRITERS)) != count:
+                assert time.monotonic() < deadline, f"{writers} writers, not {count}"
+                await asyncio.sleep(POLL_S)
+        finally:
+            await connection.close()
 
     async def check(self, count: int) -> None:
         """Wait until all is stored; compare lines, counts and summaries with the records."""
