@@ -158,8 +158,7 @@ class LineReader(Generic[_V]):
         """Return the lines before and after one in its partition, in the partition's order."""
         place = (record_id.topic, record_id.partition, record_id.offset)
         async with self._database.read_lines() as connection:
-            rows = await connection.fetch(SELECT_PIECES_BEFORE, *place, before + 1)
-            rows += await connection.fetch(SELECT_PIECES_AFTER, *place, after + 1)
+            rows = await connection.fetch(SELECT_PIECES_AROUND, *place, before + 1, after + 1)
             bounds = sorted({bounds_from_row(row) for row in rows}, key=_offset_order)
             pieces = [await self._cache.get(connection, bound) for bound in bounds]
         found = {
@@ -183,18 +182,18 @@ SELECT * FROM (
 ) AS piece
 WHERE end_offset > $3
 """
-# Every piece holds at least one line, so as many pieces as lines are enough.
-SELECT_PIECES_BEFORE: Final = """
-SELECT topic, partition, first_offset, end_offset, max_record_ms, lines, shelf
-FROM log_chunks
-WHERE topic = $1 AND partition = $2 AND first_offset <= $3 AND lines > 0
-ORDER BY first_offset DESC LIMIT $4
-"""
-SELECT_PIECES_AFTER: Final = """
-SELECT topic, partition, first_offset, end_offset, max_record_ms, lines, shelf
-FROM log_chunks
-WHERE topic = $1 AND partition = $2 AND first_offset > $3 AND lines > 0
-ORDER BY first_offset LIMIT $4
+# Every piece holds at least one line, so as many pieces as lines are enough. One statement: pieces
+# after the line, merged with its own in between, would be neither before nor after it.
+SELECT_PIECES_AROUND: Final = """
+(SELECT topic, partition, first_offset, end_offset, max_record_ms, lines, shelf
+ FROM log_chunks
+ WHERE topic = $1 AND partition = $2 AND first_offset <= $3 AND lines > 0
+ ORDER BY first_offset DESC LIMIT $4)
+UNION ALL
+(SELECT topic, partition, first_offset, end_offset, max_record_ms, lines, shelf
+ FROM log_chunks
+ WHERE topic = $1 AND partition = $2 AND first_offset > $3 AND lines > 0
+ ORDER BY first_offset LIMIT $5)
 """
 
 

@@ -12,8 +12,7 @@ from graphql_api.store.lines import (
     FIRST_BATCH,
     SELECT_PIECE_AT,
     SELECT_PIECES,
-    SELECT_PIECES_AFTER,
-    SELECT_PIECES_BEFORE,
+    SELECT_PIECES_AROUND,
 )
 from graphql_api.store.logs import SELECT_VOLUME
 from graphql_api.store.pieces import SELECT_PAYLOADS
@@ -88,9 +87,8 @@ async def test_hot_statements_use_their_indexes(connection: Connection) -> None:
     plans = {
         "log_chunks_by_record_time": await plan(connection, SELECT_PIECES, *NEWEST, *unfiltered),
         "log_chunks_pkey": await plan(connection, SELECT_PIECE_AT, *place),
-        "log_chunks_pkey ": await plan(connection, SELECT_PIECES_BEFORE, *place, 5),
-        "log_chunks_pkey  ": await plan(connection, SELECT_PIECES_AFTER, *place, 5),
-        "log_chunks_pkey   ": await plan(connection, SELECT_PAYLOADS, *place, 5_000_016, 0),
+        "log_chunks_pkey ": await plan(connection, SELECT_PIECES_AROUND, *place, 5, 5),
+        "log_chunks_pkey  ": await plan(connection, SELECT_PAYLOADS, *place, 5_000_016, 0),
         "log_window_summaries_by_start": await plan(connection, SELECT_SUMMARIES, *everywhere),
         "log_window_summaries_pkey": await plan(
             connection,
