@@ -1,6 +1,7 @@
 """Mutations over triages: what people say of them goes onto the topic, and is learned."""
 
 import time
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
@@ -11,6 +12,7 @@ from graphql_api.context import Info, RequestContext
 from graphql_api.errors import ApiError, ErrorCode, bad_input
 from graphql_api.scalars import Long
 from graphql_api.store.tickets import (
+    AlertMember,
     TicketKey,
     TicketRow,
     select_alert_groups,
@@ -145,15 +147,21 @@ async def _judged(context: RequestContext, key: TicketKey) -> _Judged:
 
 
 async def _untriaged(context: RequestContext, row: TicketRow) -> ApiError:
-    if row.alert is None:
+    members = await _alert_members(context, row)
+    # Since it was read the ticket may have left its group, or have become the first of it.
+    if not members or members[0].ticket_id == row.ticket_id:
         return ApiError(ErrorCode.CONFLICT, "the ticket is not triaged yet")
-    groups = await select_alert_groups(context.services.database, [row.alert])
-    leader = groups[row.alert].members[0].ticket_id
     return ApiError(
         ErrorCode.CONFLICT,
         "an earlier alert of its group is triaged instead",
-        leader=encode_ticket_id(row.project, leader),
+        leader=encode_ticket_id(row.project, members[0].ticket_id),
     )
+
+
+async def _alert_members(context: RequestContext, row: TicketRow) -> Sequence[AlertMember]:
+    if row.alert is None:
+        return ()
+    return (await select_alert_groups(context.services.database, [row.alert]))[row.alert].members
 
 
 def _as_read(ticket: TicketEvent) -> TicketEvent:

@@ -4,6 +4,9 @@ from typing import Any
 
 import pytest
 
+from graphql_api import ticket_feedback
+from graphql_api.store.database import Database
+from graphql_api.store.tickets import AlertKey, AlertMember, AlertRow
 from graphql_api.tickets import encode_ticket_id
 from schemas.db.pool import Connection
 from tests.integration.graphql_api.conftest import Api
@@ -79,6 +82,27 @@ async def test_only_a_triaged_ticket_can_be_judged(api: Api, connection: Connect
     assert await judge("T-2") == {"code": "CONFLICT", "leader": ID}
     assert (await judge("T-9"))["code"] == "CONFLICT"
     assert (await judge("T-7"))["code"] == "NOT_FOUND"
+
+
+@pytest.mark.parametrize("members", [(), (AlertMember("T-2", "Disk full"),)])
+async def test_a_ticket_whose_alert_group_changes_meanwhile_is_not_triaged_yet(
+    api: Api,
+    connection: Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    members: tuple[AlertMember, ...],
+) -> None:
+    """It was another alert's follower when it was read."""
+    alerts = [make_ticket(number, "Disk full", alert_key="disk") for number in (1, 2)]
+    await seed_tickets(connection, alerts)
+
+    async def select_changed(_: Database, keys: list[AlertKey]) -> dict[AlertKey, AlertRow]:
+        return {keys[0]: AlertRow(len(members), members)}
+
+    monkeypatch.setattr(ticket_feedback, "select_alert_groups", select_changed)
+    variables = {"id": encode_ticket_id("shop", "T-2")}
+    answer = await (await api.post(CONFIRM, role="operator", variables=variables)).json()
+
+    assert answer["errors"][0]["message"] == "the ticket is not triaged yet"
 
 
 async def test_viewers_may_read_and_not_speak(api: Api) -> None:
