@@ -43,12 +43,22 @@ def documents() -> Iterator[tuple[str, str]]:
         + " } } "
         + " ".join(f"fragment f{number} on LogEntry {{ {FIELDS} }}" for number in range(16)),
     )
+    yield "parts of the same fields", "{ " + f"logEntries {{ {FIELDS} }} " * 15 + "}"
+    yield "aliases", "{ " + " ".join(f"a{one}: {entry}" for one in range(30)) + " }"
+    unknown = " ".join(f"x{number}" for number in range(180))
+    yield "unknown fields after 60 KB", f'{{ a(b: "{"x" * 60_000}") {unknown} }}'
+    lines = "x\n" * 2_490
+    yield "unknown fields after many lines", f'{{ a(b: """{lines}""") {unknown} }}'
     yield "undeclared arguments", "{ logEntries(" + "a: 1 " * 240 + ") { id } }"
     yield "a long list literal", "{ logEntries(service: [" + "1 " * 900 + "]) { id } }"
     yield "deep lists", "{ logEntries(service: " + "[" * 400 + "]" * 400 + ") { id } }"
     yield "a string of 64 KB", '{ logEntries(service: "' + "x" * 65_000 + '") { id } }'
     yield "escapes of 64 KB", '{ logEntries(service: "' + "\\u0041" * 10_800 + '") { id } }'
-    yield "a block string", '{ logEntries(service: """' + "x\n" * 32_000 + '""") { id } }'
+    yield "as many escapes as may be", '{ a(b: "' + "x" * 34_000 + "\\u0041" * 4_990 + '") }'
+    yield (
+        "a block string",
+        '{ logEntries(service: """' + ("x" * 25 + "\n") * 2_450 + '""") { id } }',
+    )
     yield "a comment of 64 KB", "#" * 65_000 + "\n{ __typename }"
     yield "a megabyte", "{ " + "a " * 500_000 + "}"  # fmt: skip
 

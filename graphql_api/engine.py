@@ -33,7 +33,7 @@ from graphql_api.plans import OperationPlan, plan_operation
 from graphql_api.store.loans import database_unavailable, is_database_away
 from graphql_api.time_limits import TimeLimit
 
-_MAX_VALIDATION_ERRORS: Final = 10
+_MAX_VALIDATION_ERRORS: Final = 5
 _CACHED_DOCUMENTS: Final = 256
 # Larger documents are likely to hold literals, and log text must not stay in memory.
 _CACHED_CHARACTERS: Final = 4_096

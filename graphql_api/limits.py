@@ -4,8 +4,7 @@ Named fragments are measured once each and then counted as often as they are spr
 growing at a cap, so that no nesting of fragments makes the walk or the numbers large.
 """
 
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final, TypeAlias
 
 import msgspec
@@ -38,10 +37,18 @@ SINGLE_MUTATIONS: Final = frozenset({"login", "refreshSession", "changePassword"
 
 
 class DocumentLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """The largest document that is looked at; the introspection query of every tool fits."""
+    """The largest document that is looked at; the introspection query of every tool fits.
+
+    A long text is slow to read, and the place of an error slow to find in many lines, so a document
+    beyond `short_characters` may have less of what is slow to validate.
+    """
 
     characters: int = 65_536
-    tokens: int = 1_000
+    escapes: int = 5_000
+    lines: int = 2_500
+    short_characters: int = 16_384
+    tokens: int = 800
+    tokens_of_long: int = 200
     depth: int = 20
     fields: int = 500
     aliases: int = 30
@@ -49,6 +56,7 @@ class DocumentLimits(msgspec.Struct, frozen=True, kw_only=True):
     fragments: int = 40
     spreads: int = 80
     repeats: int = 16
+    comparisons: int = 1_000
     operations: int = 5
     mutations: int = 4
 
@@ -70,6 +78,24 @@ class _Size(msgspec.Struct, frozen=True):
         )
 
 
+class _Repeats(msgspec.Struct, frozen=True):
+    """How often a response name stands in a selection set, and the fields under all of them."""
+
+    count: int = 0
+    fields: int = 0
+
+    def and_also(self, other: "_Repeats") -> "_Repeats":
+        return _Repeats(self.count + other.count, min(self.fields + other.fields, _CAP))
+
+    @property
+    def comparisons(self) -> int:
+        """Return how many fields validation compares: those of every pair, one with one."""
+        return (self.count - 1) * self.fields // 2
+
+
+_Names: TypeAlias = Mapping[str, _Repeats]
+
+
 def exceeded(limit: str, allowed: int) -> ApiError:
     """Return the error for a document beyond the limit with this name."""
     return ApiError(
@@ -86,18 +112,28 @@ def parse_limited(text: str, limits: DocumentLimits) -> DocumentNode:
     Raises:
         ApiError: it does not parse, or is beyond a limit.
     """
-    if len(text) > limits.characters:
-        raise exceeded("characters", limits.characters)
+    _check_text(text, limits)
+    max_tokens = limits.tokens if len(text) <= limits.short_characters else limits.tokens_of_long
     try:
-        document = parse(text, max_tokens=limits.tokens)
+        document = parse(text, max_tokens=max_tokens)
     except RecursionError:
         raise exceeded("depth", limits.depth) from None
     except GraphQLError as exc:
-        if "token" in exc.message and str(limits.tokens) in exc.message:
-            raise exceeded("tokens", limits.tokens) from None
+        if "token" in exc.message and str(max_tokens) in exc.message:
+            raise exceeded("tokens", max_tokens) from None
         raise ApiError(ErrorCode.GRAPHQL_PARSE_FAILED, exc.message) from None
     _Measure(document, limits).check()
     return document
+
+
+def _check_text(text: str, limits: DocumentLimits) -> None:
+    for limit, value, allowed in (
+        ("characters", len(text), limits.characters),
+        ("lines", text.count("\n") + text.count("\r"), limits.lines),
+        ("escapes", text.count("\\"), limits.escapes),
+    ):
+        if value > allowed:
+            raise exceeded(limit, allowed)
 
 
 class _Measure:
@@ -112,8 +148,9 @@ class _Measure:
             if isinstance(node, FragmentDefinitionNode)
         }
         self.spreads = 0
+        self.comparisons = 0
         self.sizes: dict[str, _Size] = {}
-        self.names: dict[str, Counter[str]] = {}
+        self.names: dict[str, _Names] = {}
         self.under_way: set[str] = set()
 
     def check(self) -> None:
@@ -128,7 +165,7 @@ class _Measure:
         size, names = self._selections(operation.selection_set, 1)
         self._check_size(size.beside(_Size(directives=_count(operation))))
         if operation.operation is OperationType.MUTATION:
-            self._at_most("mutations", names.total())
+            self._at_most("mutations", sum(name.count for name in names.values()))
             self._check_single(operation.selection_set)
 
     def _check_single(self, selections: SelectionSetNode) -> None:
@@ -162,13 +199,13 @@ class _Measure:
         if value > allowed:
             raise exceeded(limit, allowed)
 
-    def _fragment(self, name: str) -> tuple[_Size, Counter[str]]:
+    def _fragment(self, name: str) -> tuple[_Size, _Names]:
         if name in self.sizes:
             return self.sizes[name], self.names[name]
         fragment = self.fragments.get(name)
         # An unknown fragment or a cycle: validation says so.
         if fragment is None or name in self.under_way:
-            return _Size(), Counter()
+            return _Size(), {}
         self.under_way.add(name)
         size, names = self._selections(fragment.selection_set, 1)
         self.under_way.discard(name)
@@ -176,20 +213,23 @@ class _Measure:
         self.names[name] = names
         return self.sizes[name], names
 
-    def _selections(self, selections: SelectionSetNode, level: int) -> tuple[_Size, Counter[str]]:
+    def _selections(self, selections: SelectionSetNode, level: int) -> tuple[_Size, _Names]:
         """Measure a set of selections, and count the response names of its own level."""
         # Measured on the way down too: the parser's own depth is bounded by the tokens alone.
         self._at_most("depth", level)
-        size, names = _Size(), Counter[str]()
+        size, names = _Size(), dict[str, _Repeats]()
         for node in selections.selections:
             part, part_names = self._selection(node, level)
             size = size.beside(part)
-            names.update(part_names)
+            for name, repeats in part_names.items():
+                names[name] = names.get(name, _Repeats()).and_also(repeats)
         # Pairs of equal names are compared with each other by validation.
-        self._at_most("repeats", max(names.values(), default=0))
+        self._at_most("repeats", max((name.count for name in names.values()), default=0))
+        self.comparisons += sum(name.comparisons for name in names.values())
+        self._at_most("comparisons", self.comparisons)
         return size, names
 
-    def _selection(self, node: object, level: int) -> tuple[_Size, dict[str, int]]:
+    def _selection(self, node: object, level: int) -> tuple[_Size, _Names]:
         if isinstance(node, FieldNode):
             return self._field(node, level)
         if isinstance(node, InlineFragmentNode):
@@ -202,7 +242,7 @@ class _Measure:
             return size.beside(_Size(directives=_count(node))), names
         return _Size(), {}
 
-    def _field(self, node: FieldNode, level: int) -> tuple[_Size, dict[str, int]]:
+    def _field(self, node: FieldNode, level: int) -> tuple[_Size, _Names]:
         inner = _Size()
         if node.selection_set is not None:
             inner, _ = self._selections(node.selection_set, level + 1)
@@ -213,7 +253,7 @@ class _Measure:
             aliases=inner.aliases + (alias is not None),
             directives=inner.directives + _count(node),
         )
-        return size, {alias or node.name.value: 1}
+        return size, {alias or node.name.value: _Repeats(1, size.fields)}
 
 
 def _count(node: _WithDirectives) -> int:

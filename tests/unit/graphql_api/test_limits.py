@@ -19,7 +19,8 @@ def doubling(levels: int, body: str) -> str:
 
 TOO_MUCH = {
     "characters": "{ a " + "b " * 40_000 + "}",
-    "tokens": "{ " + "a(x: 1) " * 1_000 + "}",
+    "lines": "{ a }" + "\n" * 2_501,
+    "tokens": "{ " + "a(x: 1) " * 800 + "}",
     "depth": "{a" * 25 + "}" * 25,
     "fields": doubling(16, "a {{ ...f{0} }} b {{ ...f{0} }}"),
     "aliases": "{ " + " ".join(f"a{number}: x" for number in range(31)) + " }",
@@ -27,6 +28,8 @@ TOO_MUCH = {
     "fragments": "{ a } " + "".join(f"fragment f{number} on Q {{ a }}" for number in range(41)),
     "spreads": "{ " + "...f " * 81 + "} fragment f on Query { a }",
     "repeats": "{ " + "a { b } " * 17 + "}",
+    "comparisons": "{ " + f"a {{ {' '.join(f'b{number}' for number in range(22))} }} " * 10 + "}",
+    "escapes": '{ a(b: "' + "\\n" * 5_001 + '") }',
     "operations": "".join(f"query q{number} {{ a }}" for number in range(6)),
     "mutations": "mutation { a b c d e }",
     "logins and their like beside other fields": "mutation { login(u: 1) logout }",
@@ -48,6 +51,45 @@ def test_a_limit_itself_is_allowed() -> None:
     document = "{ " + " ".join(f"a{number}: x" for number in range(LIMITS.aliases)) + " }"
 
     assert len(parse_limited(document, LIMITS).definitions) == 1
+
+
+def test_a_long_document_may_have_fewer_tokens() -> None:
+    names = " ".join(f"a{number}" for number in range(400))
+
+    assert refusal(f'{{ {names} b(c: "{"x" * 16_384}") }}') == "tokens"
+    assert parse_limited(f'{{ {names} b(c: "{"x" * 10_000}") }}', LIMITS).definitions
+
+
+def test_a_long_text_is_within_the_limits() -> None:
+    lines = "a line of a log, of which a client sends many at once\\n" * 1_100
+
+    assert parse_limited(f'mutation {{ a(log: "{lines}") {{ b }} }}', LIMITS).definitions
+
+
+@pytest.mark.parametrize(
+    "selections",
+    [
+        "{inner}",
+        "... on Q {{ {inner} }}",
+        "...f{number}",
+    ],
+)
+def test_equal_fields_are_compared_however_they_are_selected(selections: str) -> None:
+    inner = f"a {{ {' '.join(f'b{number}' for number in range(22))} }}"
+    parts = [selections.format(inner=inner, number=number) for number in range(10)]
+    fragments = [f"fragment f{number} on Q {{ {inner} }}" for number in range(10)]
+
+    assert refusal(f"{{ {' '.join(parts)} }} {' '.join(fragments)}") == "comparisons"
+
+
+def test_a_page_of_many_parts_with_the_same_fields_is_within_the_limits() -> None:
+    parts = " ".join(f"...part{number}" for number in range(5))
+    fragments = " ".join(
+        f"fragment part{number} on Q {{ id name state {{ label color }} own{number} }}"
+        for number in range(5)
+    )
+
+    assert parse_limited(f"{{ items {{ {parts} }} }} {fragments}", LIMITS).definitions
 
 
 def test_doubling_fragments_are_measured_once_each() -> None:
