@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import os
 import shlex
 import shutil
+import signal
 from asyncio.subprocess import PIPE, Process
 from typing import Final
 
@@ -34,19 +36,17 @@ class ValueFilter:
 
     async def __call__(self, value: bytes) -> bytes | None:
         """Return the new value; None when the command fails, takes too long or prints too much."""
-        process = await asyncio.create_subprocess_exec(*self._arguments, stdin=PIPE, stdout=PIPE)
+        process = await asyncio.create_subprocess_exec(
+            *self._arguments, stdin=PIPE, stdout=PIPE, start_new_session=True
+        )
         try:
             async with asyncio.timeout(self._timeout_s):
                 _, output = await asyncio.gather(_feed(process, value), _read_output(process))
-                if output is None:
-                    return None
-                return output if await process.wait() == 0 else None
+                return output if output is not None and await process.wait() == 0 else None
         except TimeoutError:
             return None
         finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
+            await _end(process)
 
 
 async def _feed(process: Process, value: bytes) -> None:
@@ -66,6 +66,20 @@ async def _read_output(process: Process) -> bytes | None:
         output += chunk
         if len(output) > MAX_RECORD_BYTES:
             # Else it would wait for us to read, and its input for it.
-            process.kill()
+            _kill(process)
             return None
     return bytes(output)
+
+
+async def _end(process: Process) -> None:
+    """End the command with all that it started, unless all ended by itself; close its pipes."""
+    assert process.stdout is not None  # noqa: S101 - a pipe was asked for
+    if process.returncode is None or not process.stdout.at_eof():
+        _kill(process)
+        await process.communicate()
+
+
+def _kill(process: Process) -> None:
+    # The command leads a group of its own, of which what it started may be all that is left.
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)

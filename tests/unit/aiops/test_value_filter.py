@@ -1,4 +1,7 @@
+import asyncio
+import gc
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -42,6 +45,28 @@ async def test_a_command_that_does_not_end_is_ended() -> None:
 
 async def test_a_command_that_prints_without_end_is_ended() -> None:
     assert await ValueFilter("yes")(b"v" * MAX_RECORD_BYTES) is None
+
+
+@pytest.mark.parametrize("command", ["sleep 600", "yes", "sh -c 'sleep 600 & exit 3'"])
+def test_no_pipe_is_left_to_a_command_that_is_ended(
+    command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda report: left.append(report.exc_value))
+
+    assert asyncio.run(ValueFilter(command, timeout_s=0.2)(BYTES * 4_096)) is None
+    gc.collect()
+
+    assert left == []
+
+
+def test_what_a_command_started_ends_with_it(tmp_path: Path) -> None:
+    left = tmp_path / "left"
+    program = f"sh -c 'sleep 600 & echo $! > {left}; exit 3'"
+
+    assert asyncio.run(ValueFilter(program, timeout_s=2.0)(b"v")) is None
+
+    assert not Path(f"/proc/{left.read_text().strip()}/exe").exists()
 
 
 async def test_no_shell_reads_the_command() -> None:
