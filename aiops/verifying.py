@@ -143,17 +143,21 @@ async def _check_shapes(connection: Connection) -> list[Difference]:
     ]
 
 
-# A window that waits to be recomputed may differ for the moment.
+# A window that waits to be recomputed may differ for the moment. The remainder of what is before
+# 1970 is negative; a window starts at or before its minutes.
 SELECT_UNEQUAL_WINDOWS: Final = """
-SELECT service, start_ns, summary.lines AS summarized, coalesce(counted.lines, 0) AS counted
-FROM log_window_summaries AS summary
-FULL JOIN (
-    SELECT service, minute * $1 - (minute * $1) % $2 AS start_ns, sum(lines)::bigint AS lines
-    FROM log_counts GROUP BY 1, 2) AS counted USING (service, start_ns)
-WHERE summary.lines IS DISTINCT FROM counted.lines
+SELECT lines.service, lines.start_ns, lines.summarized, coalesce(lines.counted, 0) AS counted
+FROM (
+    SELECT service, start_ns, summary.lines AS summarized, counts.lines AS counted
+    FROM log_window_summaries AS summary
+    FULL JOIN (
+        SELECT service, minute * $1 - (minute * $1 % $2 + $2) % $2 AS start_ns,
+               sum(lines)::bigint AS lines
+        FROM log_counts GROUP BY 1, 2) AS counts USING (service, start_ns)) AS lines
+WHERE lines.summarized IS DISTINCT FROM lines.counted
   AND NOT EXISTS (SELECT FROM log_dirty_windows AS dirty
-                  WHERE dirty.service = service AND dirty.start_ns = start_ns)
-ORDER BY service, start_ns
+                  WHERE dirty.service = lines.service AND dirty.start_ns = lines.start_ns)
+ORDER BY lines.service, lines.start_ns
 """
 
 

@@ -44,10 +44,10 @@ async def checksums(dsn: str) -> dict[str, object]:
         await connection.close()
 
 
-async def execute(dsn: str, statement: str) -> None:
+async def execute(dsn: str, statement: str, *arguments: object) -> None:
     connection = await asyncpg.connect(dsn)
     try:
-        await connection.execute(statement)
+        await connection.execute(statement, *arguments)
     finally:
         await connection.close()
 
@@ -108,6 +108,36 @@ async def test_a_shape_whose_lines_are_not_those_of_its_blocks_is_named(database
     assert proof.differences == []
     assert found.differences == [
         Difference(place="t[0] shape 7", problem="6 lines in all, 5 counted in blocks")
+    ]
+
+
+INSERT_SUMMARY = """
+INSERT INTO log_window_summaries VALUES ($1, $2, $3, $4, false, false, '', '', '')
+"""
+INSERT_COUNTS = """
+INSERT INTO log_counts VALUES ('t', 0, 0, $1, $2, $3, 0, 0, 0, '{}', '{}', '{}')
+"""
+INSERT_DIRTY = "INSERT INTO log_dirty_windows VALUES ('t', 0, $1, $2)"
+
+
+async def test_a_window_that_waits_hides_no_other(database: str) -> None:
+    window_ns, minute_ns = 300 * 10**9, 60 * 10**9
+    windows = (
+        ("equal", 0, 2, 2),
+        ("before 1970", -window_ns, 2, 2),
+        ("waits", window_ns, 1, 2),
+        ("differs", window_ns, 1, 2),
+    )
+    for service, start_ns, summarized, counted in windows:
+        end_ns = start_ns + window_ns
+        await execute(database, INSERT_SUMMARY, service, start_ns, end_ns, summarized)
+        await execute(database, INSERT_COUNTS, service, start_ns // minute_ns + 3, counted)
+    await execute(database, INSERT_DIRTY, "waits", window_ns)
+
+    found = await verify(Settings(postgres_dsn=database, window_s=300), [], EVERYTHING)
+
+    assert [one for one in found.differences if one.place.startswith("window")] == [
+        Difference(place=f"window {window_ns} of differs", problem="1 lines summarized, 2 counted")
     ]
 
 
