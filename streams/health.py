@@ -98,6 +98,22 @@ class RefusalDetector:
         self._seen[app] = refused
 
 
+class LagGauge:
+    """Exports the lag of one app's partitions, and forgets those that are another worker's."""
+
+    def __init__(self) -> None:
+        self._exported: set[tuple[str, str]] = set()
+
+    def export(self, stands: Sequence[PartitionStand]) -> None:
+        """Take in how all partitions stand that are ours."""
+        lags = {(stand.topic, str(stand.partition)): stand.lag for stand in stands}
+        for labels in self._exported - lags.keys():
+            LAG_RECORDS.remove(*labels)
+        for labels, lag in lags.items():
+            LAG_RECORDS.labels(*labels).set(lag)
+        self._exported = set(lags)
+
+
 class HealthReport(msgspec.Struct, frozen=True, kw_only=True):
     """What `/readyz` answers: ready, or why not."""
 
@@ -145,11 +161,12 @@ async def watch(health: WorkerHealth, watched: Sequence[Watched], pool: Pool) ->
         DisplacedError: a partition of ours is another worker's in the database.
     """
     stalls, refusals = [StallDetector() for _ in watched], RefusalDetector()
+    lags = [LagGauge() for _ in watched]
     while True:
         is_database_well = await _answers(pool)
         reasons = [] if is_database_well else ["Postgres does not answer"]
-        for one, stall in zip(watched, stalls, strict=True):
-            stands = await _stands_of(one, reasons)
+        for one, stall, lag in zip(watched, stalls, lags, strict=True):
+            stands = await _stands_of(one, reasons, lag)
             stall.observe(monotonic(), stands, is_database_well=is_database_well)
             ours = {(stand.topic, stand.partition) for stand in stands}
             refusals.observe(one.app.conf.id, ours & one.refused)
@@ -157,10 +174,10 @@ async def watch(health: WorkerHealth, watched: Sequence[Watched], pool: Pool) ->
         await asyncio.sleep(CHECK_INTERVAL_S)
 
 
-async def _stands_of(watched: Watched, reasons: list[str]) -> list[PartitionStand]:
+async def _stands_of(watched: Watched, reasons: list[str], lag: LagGauge) -> list[PartitionStand]:
     """Return how the partitions stand by the broker's word; without it none, and add the reason.
 
-    A broker that is away stalls nothing.
+    A broker that is away stalls nothing, and leaves the lag as it was last known.
     """
     name = watched.app.conf.id
     if watched.app.rebalancing:
@@ -171,8 +188,7 @@ async def _stands_of(watched: Watched, reasons: list[str]) -> list[PartitionStan
     except (OSError, TimeoutError, KafkaError):
         reasons.append("Kafka does not answer")
         return []
-    for stand in stands:
-        LAG_RECORDS.labels(stand.topic, str(stand.partition)).set(stand.lag)
+    lag.export(stands)
     return stands
 
 

@@ -1,8 +1,10 @@
 import pytest
+from prometheus_client import REGISTRY
 
 from streams.health import (
     TICK_TIMEOUT_S,
     DisplacedError,
+    LagGauge,
     RefusalDetector,
     StallDetector,
     StalledError,
@@ -49,6 +51,19 @@ def test_a_slow_database_is_no_stalled_worker() -> None:
     detector.observe(90, [stand()], is_database_well=False)
 
     detector.observe(140, [stand()], is_database_well=True)
+
+
+def test_the_lag_of_a_lost_partition_is_exported_no_more() -> None:
+    gauge = LagGauge()
+    gauge.export([stand(stored=10, end=25)])
+    of_ours = exported_lag()
+    gauge.export([])
+
+    assert (of_ours, exported_lag()) == (15.0, None)
+
+
+def exported_lag() -> float | None:
+    return REGISTRY.get_sample_value("aiops_lag_records", {"topic": "logs.raw", "partition": "3"})
 
 
 def test_time_in_which_nobody_knows_how_a_partition_stands_is_not_waited() -> None:
