@@ -57,14 +57,29 @@ class LineFeed(Feed[NewLines[_V]]):
         return {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
 
     async def _read(self) -> None:
-        if self._take_resync():
-            stored = await self._stored_offsets()
-            # What was noted meanwhile may be newer.
-            for partition, offset in stored.items():
-                self._targets[partition] = max(offset, self._targets.get(partition, 0))
+        if self._take_resync() or self._is_any_below_its_cursor():
+            await self._ask_for_offsets()
         targets, self._targets = self._targets, {}
         for partition in sorted(targets):
             await self._read_partition(partition, targets[partition])
+
+    def _is_any_below_its_cursor(self) -> bool:
+        """Tell whether a note is late, or of a topic that was forgotten and begins anew."""
+        return any(
+            target < self._cursors.get(partition, 0) for partition, target in self._targets.items()
+        )
+
+    async def _ask_for_offsets(self) -> None:
+        stored = await self._stored_offsets()
+        # What was read before was stored by then: where less is stored now, it was forgotten.
+        self._cursors = {
+            partition: cursor
+            for partition, cursor in self._cursors.items()
+            if cursor <= stored.get(partition, 0)
+        }
+        # What was noted meanwhile may be newer.
+        for partition, offset in stored.items():
+            self._targets[partition] = max(offset, self._targets.get(partition, 0))
 
     async def _read_partition(self, partition: Partition, target: int) -> None:
         cursor = self._cursors.get(partition, 0)

@@ -28,6 +28,10 @@ class Tail(LineFeed[int]):
     def store(self, next_offset: int) -> None:
         """Store lines up to an offset and tell of them."""
         self.stored = next_offset
+        self.tell(next_offset)
+
+    def tell(self, next_offset: int) -> None:
+        """Tell of lines up to an offset."""
         for told in self.listener.on_progress:
             told(Progress(*PARTITION, next_offset))
 
@@ -87,13 +91,27 @@ async def test_lines_stored_while_the_tail_starts_are_told() -> None:
     assert found == [2, 3]
 
 
-async def test_a_late_note_takes_nothing_back() -> None:
+async def test_a_topic_that_was_forgotten_is_followed_from_its_new_start() -> None:
     tail = Tail()
+    async with tail.subscribed() as subscriber:
+        tail.store(5)
+        first = await told(subscriber, 4)
+        tail.store(2)
+        second = await told(subscriber, 1)
+
+    assert (first, second) == ([0, 1, 2, 3, 4], [0, 1])
+
+
+async def test_a_late_note_takes_nothing_back() -> None:
+    tail, asked = Tail(), asyncio.Event()
     async with tail.subscribed() as subscriber:
         tail.stored = 5
         tail.resync()
         first = await told(subscriber, 4)
-        tail.store(3)
+        tail.after_offsets = [asked.set]
+        tail.tell(3)
+        async with asyncio.timeout(20):
+            await asked.wait()
         tail.store(6)
         second = await told(subscriber, 5)
 
