@@ -10,7 +10,7 @@ import msgspec
 import structlog
 
 from graphql_api.store.loans import is_database_away
-from schemas.db.pool import CONNECT_TIMEOUT_S, DATABASE_ERRORS
+from schemas.db.pool import CONNECT_TIMEOUT_S
 from schemas.ids import RecordId
 
 PROGRESS: Final = "aiops_progress"
@@ -152,7 +152,7 @@ class Listener:
         while True:
             try:
                 await self._listen()
-            except DATABASE_ERRORS as exc:
+            except Exception as exc:  # noqa: BLE001 - the top of a task, which must go on
                 if not is_database_away(exc):
                     log.warning("listener_failed", error=type(exc).__name__)
             await asyncio.sleep(_RETRY_S)

@@ -9,11 +9,9 @@ from aiohttp import web
 
 from graphql_api import socket_messages as messages
 from graphql_api.context import Services
-from graphql_api.errors import ApiError
 from graphql_api.gate import Gate
 from graphql_api.socket_connections import SharedBySockets, SocketConnection
 from graphql_api.subscriptions import SubscriptionHub
-from schemas.db.pool import DATABASE_ERRORS
 from schemas.telemetry import SOCKETS
 
 MAX_MESSAGE_BYTES: Final = 256 * 1024
@@ -77,7 +75,7 @@ class SocketHandler:
             self._must_recheck = False
             try:
                 await self._recheck_all()
-            except (ApiError, *DATABASE_ERRORS) as exc:
+            except Exception as exc:  # noqa: BLE001 - the top of a task, which must go on
                 # Until the database answers nobody knows.
                 log.warning("recheck_failed", error=type(exc).__name__)
                 self._must_recheck = True

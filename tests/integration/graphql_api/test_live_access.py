@@ -18,7 +18,7 @@ from graphql_api.store.api_keys import select_live_api_key
 from schemas.db.pool import Connection
 from schemas.settings import Settings
 from tests.integration.graphql_api.conftest import Api, ApiServer, create_users
-from tests.integration.graphql_api.sockets import close_code, receive, socket, until
+from tests.integration.graphql_api.sockets import close_code, listen_anew, receive, socket, until
 
 pytestmark = pytest.mark.integration
 
@@ -75,6 +75,47 @@ async def test_another_role_closes_the_sockets_of_the_former_one(api: Api) -> No
 
     assert code == 4403
     assert is_other_open
+
+
+async def test_a_check_that_fails_unexpectedly_is_done_again(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert api.client.app is not None
+    access = api.client.app[SERVICES].access
+    current_roles, failures = access.current_roles, [ValueError("a fault of ours")]
+
+    async def fail_first(verified: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return await current_roles(verified)
+
+    monkeypatch.setattr(access, "current_roles", fail_first)
+    token = (await api.login("viewer"))["accessToken"]
+    async with socket(api, token) as ws:
+        await api.post("mutation { logout }", token=token)
+        code = await close_code(ws)
+
+    assert (code, failures) == (4403, [])
+
+
+async def test_a_listener_that_fails_unexpectedly_connects_again(
+    api: Api, connection: Connection
+) -> None:
+    assert api.client.app is not None
+    listener = api.client.app[SERVICES].listener
+    failures, heard = [ValueError("a fault of ours")], asyncio.Event()
+
+    def fail_first() -> None:
+        if failures:
+            raise failures.pop()
+        heard.set()
+
+    listener.on_reconnect.append(fail_first)
+    await listen_anew(connection)
+    async with asyncio.timeout(20):
+        await heard.wait()
+
+    assert failures == []
 
 
 async def test_sockets_are_checked_again_until_the_database_answers(
