@@ -37,14 +37,39 @@ def is_open(port: int) -> bool:
         return False
 
 
+# Ports that were chosen here, with what shows it to others.
+_RESERVED: Final[dict[int, socket.socket]] = {}
+
+
 def free_port() -> int:
-    """Return a port nobody listens on."""
+    """Return a port nobody listens on, and no other call here or elsewhere returns any more.
+
+    A server that is not up yet, or down for a moment, has no other sign that the port is its own.
+    """
     chooser = random.SystemRandom()
     for _ in range(TRIES):
         port = chooser.randint(FIRST_PORT, LAST_PORT)
-        if is_free(port):
+        if port not in _RESERVED and is_free(port) and _reserve(port):
             return port
     raise ConfigError(f"no free port between {FIRST_PORT} and {LAST_PORT} on {LOOPBACK}")
+
+
+def _reserve(port: int) -> bool:
+    """Reserve a port for as long as this process lives; False when another has it reserved.
+
+    The sign is the datagram port of the same number: servers do not use it, it leaves no file, and
+    it goes with the process however that ends.
+    """
+    if port in _RESERVED:
+        return True
+    sign = socket.socket(type=socket.SOCK_DGRAM)
+    try:
+        sign.bind((LOOPBACK, port))
+    except OSError:
+        sign.close()
+        return False
+    _RESERVED[port] = sign
+    return True
 
 
 def claim_ports(store: Path, given: dict[str, int]) -> dict[str, int]:
@@ -66,4 +91,4 @@ def _claim(name: str, given: int, kept: int) -> int:
         if not is_free(given):
             raise ConfigError(f"port {given} on {LOOPBACK}, wanted for {name}, is in use")
         return given
-    return kept if kept and is_free(kept) else free_port()
+    return kept if kept and is_free(kept) and _reserve(kept) else free_port()
