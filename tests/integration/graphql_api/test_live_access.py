@@ -123,12 +123,13 @@ async def test_sockets_are_checked_again_until_the_database_answers(
 ) -> None:
     assert api.client.app is not None
     services = api.client.app[SERVICES]
-    monkeypatch.setattr(loans, "CONNECT_TIMEOUT_S", 0.1)
     token = (await api.login("viewer"))["accessToken"]
     async with socket(api, token) as ws:
         async with AsyncExitStack() as all_connections:
             for _ in range(services.settings.api_max_connections // 2):
                 await all_connections.enter_async_context(services.database.write())
+            # Only now: those may take longer.
+            monkeypatch.setattr(loans, "CONNECT_TIMEOUT_S", 0.1)
             with capture_logs() as logged:
                 await connection.execute(REVOKE_SESSION, services.tokens.verify(token).sid, "test")
                 await connection.execute(NOTIFY_ACCESS)

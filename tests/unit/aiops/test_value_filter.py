@@ -64,7 +64,7 @@ def test_what_a_command_started_ends_with_it(tmp_path: Path) -> None:
     left = tmp_path / "left"
     program = f"sh -c 'sleep 600 & echo $! > {left}; exit 3'"
 
-    assert asyncio.run(ValueFilter(program, timeout_s=2.0)(b"v")) is None
+    assert asyncio.run(ValueFilter(program, timeout_s=5.0)(b"v")) is None
 
     assert not Path(f"/proc/{left.read_text().strip()}/exe").exists()
 
