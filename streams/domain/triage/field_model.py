@@ -82,13 +82,16 @@ class FieldModel:
         for label in lexicon.labels:
             self.column_of(label)
 
-    def score(self, reading: Reading, rows: Rows, values: Values) -> Scored:
-        """Return the margins for a ticket."""
+    def score(
+        self, reading: Reading, rows: Rows, values: Values, *, elsewhere: Floats | None = None
+    ) -> Scored:
+        """Return the margins for a ticket, with what others say of all labels (`elsewhere`)."""
         evidence = self._evidence(reading)
         text = slice(0, reading.text_size)
         known = Known(self.learner.weights_of(rows), self.prototypes.sums_of(rows[text]))
         margins = self.learner.margins(known.weights, values)
-        margins += self._given(self.prototypes.shared(known.sums, values[text]), evidence)
+        shared = self.prototypes.shared(known.sums, values[text])
+        margins += self._given(shared, evidence, elsewhere)
         columns, labels = self._eligible()
         return Scored(labels, margins[columns], columns, evidence, known)
 
@@ -98,8 +101,9 @@ class FieldModel:
         leads[: len(known.sums)] += self.prototypes.leads(known.sums, column, rival)
         return leads
 
-    def prior_of(self, column: int) -> float:
+    def prior_of(self, label: str) -> float:
         """Return the margin at which a label starts: how common it is."""
+        column = self.learner.labels.index(label)
         return float(self.learner.bias[column] + self.prototypes.priors()[column])
 
     def column_of(self, label: str) -> int:
@@ -146,9 +150,19 @@ class FieldModel:
         self.calibrator.record(score, is_right=scored.labels[best] == label)
 
     def learn(
-        self, reading: Reading, rows: Rows, values: Values, label: str, *, history: "History"
+        self,
+        reading: Reading,
+        rows: Rows,
+        values: Values,
+        label: str,
+        *,
+        history: "History",
+        elsewhere: Floats | None = None,
     ) -> None:
-        """Take an answer in: go over old ground first, then step until the answer holds."""
+        """Take an answer in: go over old ground first, then step until the answer holds.
+
+        `elsewhere` is what others will add to the margins from then on.
+        """
         column = self.column_of(label)
         if not self.learner.answers[column]:
             self._eligible_labels = None
@@ -157,7 +171,8 @@ class FieldModel:
         shared = self.prototypes.add(rows[text], values[text], column)
         self._replay(history)
         margins = self.learner.step(rows, values, column)
-        self._hold(column, rows, values, margins, self._given(shared, self._evidence(reading)))
+        given = self._given(shared, self._evidence(reading), elsewhere)
+        self._hold(column, rows, values, margins, given)
 
     def state(self) -> FieldState:
         """Return what is needed to go on from here."""
@@ -193,9 +208,11 @@ class FieldModel:
     def _is_guess_wrong(self) -> bool:
         return self.lexicon.is_builtin and len(self.learner.labels) > len(self.lexicon.labels)
 
-    def _given(self, shared: Floats, evidence: list[Evidence]) -> Floats:
+    def _given(self, shared: Floats, evidence: list[Evidence], elsewhere: Floats | None) -> Floats:
         """Return what a ticket's margins are before the learner has its say."""
         given = self.prototypes.margins(shared)
+        if elsewhere is not None:
+            given += elsewhere
         for _, column, weight in evidence:
             given[column] += weight
         return given

@@ -8,8 +8,15 @@ import msgspec
 import numpy as np
 
 from schemas.events import FeedbackEvent, TicketEvent
-from streams.domain.triage.arithmetic import softmax
+from streams.domain.triage.arithmetic import Floats, softmax
 from streams.domain.triage.config import TriageConfig
+from streams.domain.triage.experience import (
+    Lesson,
+    Teacher,
+    ask_teachers,
+    lesson_weight,
+    margins_of_lessons,
+)
 from streams.domain.triage.features import Reading, read_ticket, trace_occurrences
 from streams.domain.triage.field_model import FieldModel, FieldState, History
 from streams.domain.triage.lexicon import Lexicon
@@ -18,7 +25,7 @@ from streams.domain.triage.reasons import TracedTicket, explain
 from streams.domain.triage.triages import FieldTriage, Triage
 from streams.domain.triage.vocabulary import Vocabulary, VocabularyState
 
-FORMAT_VERSION: Final = 3
+FORMAT_VERSION: Final = 4
 _MAX_TOP: Final = 10
 _DIGEST_BYTES: Final = 32
 _ENCODER: Final = msgspec.msgpack.Encoder(order="deterministic")
@@ -102,12 +109,21 @@ class TriageModel:
         name = feedback.ticket.project
         project = self._project(name)
         reading = self.read(feedback.ticket)
-        self._record_outcomes(name, project, reading, labels)
+        lessons = {field: self._lessons(name, field, reading) for field in labels}
+        self._record_outcomes(name, project, reading, labels, lessons)
         rows = project.vocabulary.admit(reading.slots)
         values = project.vocabulary.weigh(reading.shape, rows)
         for field, label in labels.items():
-            history = History(project.memory, field)
-            self._field(name, field).learn(reading, rows, values, label, history=history)
+            model = self._field(name, field)
+            model.column_of(label)
+            model.learn(
+                reading,
+                rows,
+                values,
+                label,
+                history=History(project.memory, field),
+                elsewhere=_elsewhere(model, lessons[field], model.learner.answer_count + 1),
+            )
         project.memory.add(Example(key=key_of(reading), rows=rows, values=values, labels=labels))
 
     def fields_of(self, project: str) -> tuple[str, ...]:
@@ -148,7 +164,9 @@ class TriageModel:
 
     def _answer(self, project: str, name: str, traced: TracedTicket) -> FieldTriage:
         model = self._field_or_new(project, name)
-        scored = model.score(traced.reading, traced.rows, traced.values)
+        lessons = self._lessons(project, name, traced.reading)
+        elsewhere = _elsewhere(model, lessons, model.learner.answer_count)
+        scored = model.score(traced.reading, traced.rows, traced.values, elsewhere=elsewhere)
         if not scored.labels:
             return FieldTriage(value=None, confidence=0.0, top=(), reasons=(), needs_human=True)
         shares = softmax(scored.margins)
@@ -162,19 +180,38 @@ class TriageModel:
             value=names[0],
             confidence=confidence,
             top=tuple(zip(names, [confidence, *others], strict=True)),
-            reasons=explain(model, scored, traced),
+            reasons=explain(model, scored, traced, lessons),
             needs_human=not model.calibrator.is_sufficient(score),
             owner=self.config.owner_of(project, name, names[0]),
         )
 
     def _record_outcomes(
-        self, name: str, project: ProjectModel, reading: Reading, labels: dict[str, str]
+        self,
+        name: str,
+        project: ProjectModel,
+        reading: Reading,
+        labels: dict[str, str],
+        lessons: dict[str, list[Lesson]],
     ) -> None:
         rows = project.vocabulary.rows(reading.slots)
         values = project.vocabulary.weigh(reading.shape, rows)
         for field, label in labels.items():
             model = self._field(name, field)
-            model.record_outcome(model.score(reading, rows, values), label)
+            elsewhere = _elsewhere(model, lessons[field], model.learner.answer_count)
+            scored = model.score(reading, rows, values, elsewhere=elsewhere)
+            model.record_outcome(scored, label)
+
+    def _lessons(self, name: str, field: str, reading: Reading) -> list[Lesson]:
+        """Return what other projects say of a ticket, nothing where it would not count."""
+        answer_count = self._field_or_new(name, field).learner.answer_count
+        if lesson_weight(answer_count) == 0.0:
+            return []
+        teachers = (
+            Teacher(other, project.vocabulary, project.fields[field])
+            for other, project in self._projects.items()
+            if other != name and field in project.fields
+        )
+        return ask_teachers(teachers, reading)
 
     def _project(self, name: str) -> ProjectModel:
         if name not in self._projects:
@@ -229,3 +266,10 @@ class TriageModel:
             project.memory = Memory.from_state(stored.memory)
             for field, field_state in stored.fields.items():
                 self._field(name, field).restore(field_state)
+
+
+def _elsewhere(model: FieldModel, lessons: list[Lesson], answer_count: int) -> Floats | None:
+    """Return what the lessons add to the margins of a field that has had so many answers."""
+    if not lessons:
+        return None
+    return margins_of_lessons(lessons, model.learner.labels, lesson_weight(answer_count))
