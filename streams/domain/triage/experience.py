@@ -44,7 +44,8 @@ def ask_teachers(teachers: Iterable[Teacher], reading: Reading) -> list[Lesson]:
         rows = vocabulary.rows(reading.slots)
         values = vocabulary.weigh(reading.shape, rows)
         lessons.append(Lesson(model, model.score(reading, rows, values), values))
-    return lessons
+    # All labels of a teacher may have been retired.
+    return [lesson for lesson in lessons if lesson.scored.labels]
 
 
 def lesson_weight(answer_count: int) -> float:

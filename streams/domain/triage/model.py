@@ -115,6 +115,7 @@ class TriageModel:
         values = project.vocabulary.weigh(reading.shape, rows)
         for field, label in labels.items():
             model = self._field(name, field)
+            # The lessons may speak of it already.
             model.column_of(label)
             model.learn(
                 reading,

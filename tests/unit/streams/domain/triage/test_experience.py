@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.events import FeedbackEvent, TicketEvent
+from streams.domain.triage.config import FieldConfig, LabelConfig, ProjectConfig, TriageConfig
 from streams.domain.triage.experience import lesson_weight
 from streams.domain.triage.model import TriageModel
 from streams.domain.triage.triages import FieldTriage
@@ -36,8 +37,8 @@ OLD = of_project(STREAM * 5, "old")
 FEW = [feedback(f"{label} case", label) for label in ("Hardware", "Access", "Purchase")]
 
 
-def taught(*streams: list[FeedbackEvent]) -> TriageModel:
-    model = TriageModel()
+def taught(*streams: list[FeedbackEvent], config: TriageConfig | None = None) -> TriageModel:
+    model = TriageModel(config)
     for stream in streams:
         for event in stream:
             model.learn(event)
@@ -85,6 +86,17 @@ def test_labels_of_others_are_not_given() -> None:
     found = answer(taught(OLD, young), ticket("order ten headsets", project="young"))
 
     assert sorted(label for label, _ in found.top) == ["Access", "Hardware"]
+
+
+def test_others_whose_labels_are_retired_say_nothing() -> None:
+    retired = {name: LabelConfig(is_retired=True) for name in ("Hardware", "Access", "Purchase")}
+    fields = {"category": FieldConfig(labels=retired)}
+    config = TriageConfig(projects={"old": ProjectConfig(fields=fields)})
+    asked, young = ticket(QUESTION, project="young"), of_project(FEW, "young")
+
+    found = answer(taught(OLD, young, config=config), asked)
+
+    assert found == answer(taught(young), asked)
 
 
 def test_few_answers_of_others_teach_nothing() -> None:
