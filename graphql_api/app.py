@@ -22,7 +22,7 @@ from graphql_api.auth.sessions import Sessions
 from graphql_api.auth.tokens import AccessTokens, SigningKey, load_signing_key, signing_key
 from graphql_api.context import Services
 from graphql_api.engine import Engine
-from graphql_api.errors import ApiError, ErrorCode
+from graphql_api.errors import ApiError, ErrorCode, internal_error
 from graphql_api.feeds.changelogs import ChangelogFeed
 from graphql_api.feeds.lines import LineFeed
 from graphql_api.feeds.replays import ReplayFeed
@@ -238,8 +238,7 @@ async def _guarded(request: web.Request, handler: Handler) -> web.StreamResponse
         # No traceback: an exception's text may hold what the client sent.
         event = {"request_id": request[REQUEST_ID], "error": type(exc).__name__}
         log.error("request_failed", **event)  # noqa: TRY400
-        error = ApiError(ErrorCode.INTERNAL, "internal error", requestId=request[REQUEST_ID])
-        return response(error_body(error), 500, JSON)
+        return response(error_body(internal_error(request[REQUEST_ID])), 500, JSON)
 
 
 async def _healthz(_request: web.Request) -> web.Response:

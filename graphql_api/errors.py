@@ -61,6 +61,11 @@ def bad_input(message: str, argument: str) -> ApiError:
     return ApiError(ErrorCode.BAD_USER_INPUT, message, argument=argument)
 
 
+def internal_error(request_id: str) -> ApiError:
+    """Return what a client learns of an unexpected exception: the request's id, to ask by."""
+    return ApiError(ErrorCode.INTERNAL, "internal error", requestId=request_id)
+
+
 def from_graphql_error(error: GraphQLError, fallback: ErrorCode) -> dict[str, object]:
     """Return a library's error as a response has it, coded `fallback` unless it is one of ours."""
     formatted: dict[str, object] = {"message": error.message}
@@ -87,10 +92,7 @@ def unfit(error: GraphQLError) -> dict[str, object]:
 
 def masked(error: GraphQLError, request_id: str) -> dict[str, object]:
     """Return what a client learns of an unexpected exception: where, and the request's id."""
-    formatted: dict[str, object] = {
-        "message": "internal error",
-        "extensions": {"code": ErrorCode.INTERNAL.value, "requestId": request_id},
-    }
+    formatted = internal_error(request_id).formatted()
     if error.path is not None:
         formatted["path"] = error.path
     return formatted

@@ -15,7 +15,7 @@ from graphql_api import socket_messages as messages
 from graphql_api.auth.principal import Origin, Principal, Role
 from graphql_api.context import RequestContext, Services
 from graphql_api.engine import Answer, GraphQLRequest, is_subscription
-from graphql_api.errors import ApiError, ErrorCode
+from graphql_api.errors import ApiError, ErrorCode, internal_error
 from graphql_api.gate import Admitted, Gate, RefusedError
 from graphql_api.subscriptions import SubscriptionErrors, SubscriptionHub
 from graphql_api.wire import encoded
@@ -320,8 +320,7 @@ def _failure(exc: Exception, request_id: str) -> Answer:
     """Log what nobody expected and return what the client is told of it."""
     # No traceback: an exception's text may hold what the client sent.
     log.error("operation_failed", request_id=request_id, error=type(exc).__name__)
-    error = ApiError(ErrorCode.INTERNAL, "internal error", requestId=request_id)
-    return _request_error([error.formatted()])
+    return _request_error([internal_error(request_id).formatted()])
 
 
 def _request_error(errors: list[dict[str, object]]) -> Answer:
