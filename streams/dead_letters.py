@@ -152,12 +152,17 @@ class DeadLetterProducer:
             max_request_size=MAX_RECORD_BYTES + 64 * 1024,
             request_timeout_ms=30_000,
         )
-        try:
-            await producer.start()
-        except BaseException:
-            await producer.stop()
-            raise
+        await start_or_stop(producer)
         return producer
+
+
+async def start_or_stop(producer: AIOKafkaProducer) -> None:
+    """Start a producer; one that does not start leaves nothing running."""
+    try:
+        await producer.start()
+    except BaseException:
+        await producer.stop()
+        raise
 
 
 async def _send_fitting(producer: AIOKafkaProducer, letter: DeadLetter) -> None:

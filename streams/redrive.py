@@ -22,6 +22,7 @@ from schemas.errors import TransientError
 from schemas.records import SourceRecord
 from schemas.topics import MAX_RECORD_BYTES, dead_letter_topic
 from streams.batch_delivery import to_source_record
+from streams.dead_letters import start_or_stop
 from streams.domain.letters import Letter, original_headers, parse_letter
 from streams.topic_check import TopicInfo, open_admin, require_topics
 
@@ -259,11 +260,7 @@ async def _start_producer(bootstrap: str) -> AIOKafkaProducer:
         compression_type="lz4",
         max_request_size=MAX_RECORD_BYTES + 64 * 1024,
     )
-    try:
-        await producer.start()
-    except BaseException:
-        await producer.stop()
-        raise
+    await start_or_stop(producer)
     return producer
 
 
