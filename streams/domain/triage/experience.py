@@ -49,12 +49,12 @@ def ask_teachers(teachers: Iterable[Teacher], reading: Reading) -> list[Lesson]:
 
 
 def lesson_weight(answer_count: int) -> float:
-    """Return how much the lessons count together for a field that has had so many answers."""
+    """Return how much all lessons count together for a field that has had so many answers."""
     return _WEIGHT * _HALF_AT / (_HALF_AT + answer_count) if answer_count < _UNTIL else 0.0
 
 
 def margins_of_lessons(lessons: Sequence[Lesson], labels: Sequence[str], weight: float) -> Floats:
-    """Return what lessons of this weight together add to the margins of labels.
+    """Return what lessons, at least one, of this weight together add to the margins of labels.
 
     A lesson adds a label's lead over the mean of those that its teacher knows.
     """
@@ -63,4 +63,4 @@ def margins_of_lessons(lessons: Sequence[Lesson], labels: Sequence[str], weight:
         own = lesson.scored.margins
         leads = dict(zip(lesson.scored.labels, (own - own.mean()).tolist(), strict=True))
         margins += np.array([leads.get(label, 0.0) for label in labels])
-    return margins * (weight / max(1, len(lessons)))
+    return margins * (weight / len(lessons))
